@@ -1,0 +1,1 @@
+"""The core of Tributary: what is neither loading, modelling, checking nor ordering."""

@@ -1,0 +1,1 @@
+"""Reading and validating what a deployment declares in `config/`."""

@@ -1,0 +1,284 @@
+"""`config/sources.yml`: what a deployment brings in, and how its columns map to the contract.
+
+Belongs here: the shape of a declaration and every check that can be made without reaching the
+source. Does not belong here: reading any source (`ingestion/`) or writing models for it
+(`cdp.warehouse.staging_models`).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import sqlglot
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from sqlglot import exp
+
+from cdp.config.contract import ENTITIES
+from cdp.config.yaml_text import ConfigError, KeyPath, YamlText, load_yaml
+from cdp.warehouse.settings import Settings, secret
+
+_NAME = "^[a-z][a-z0-9_]{0,40}$"
+_DURATION = re.compile(r"^\s*(\d+)\s*(second|minute|hour|day|week)s?\s*$")
+
+
+def duration(value: Any) -> timedelta:
+    """A duration as people write it: `26 hours`, `30 minutes`, `1 day`."""
+    if isinstance(value, timedelta):
+        return value
+    found = _DURATION.match(str(value))
+    if not found:
+        raise ValueError(
+            "expected a duration such as '30 minutes', '26 hours' or '1 day'"
+        )
+    return timedelta(**{f"{found[2]}s": int(found[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EnvReference(_Declared):
+    """A value that stands in the environment, not in the file."""
+
+    env: str = Field(pattern="^[A-Z][A-Z0-9_]*$")
+
+    def reveal(self) -> str:
+        """The value; raises `MissingSecret` where the environment does not hold it."""
+        return secret(self.env)
+
+
+class Constant(_Declared):
+    """A canonical column that is the same for every row."""
+
+    value: str | int | bool
+
+
+class Expression(_Declared):
+    """A canonical column computed by SQL over the source's columns, which are all text."""
+
+    sql: str = Field(max_length=2_000)
+
+    @model_validator(mode="after")
+    def _is_one_expression(self) -> Expression:
+        parse_expression(self.sql)
+        return self
+
+
+def parse_expression(sql: str) -> exp.Expression:
+    """Parse a mapping's SQL: one expression over columns, without a query in it.
+
+    Raises:
+        ValueError: it is not an expression, or reaches beyond the row.
+    """
+    try:
+        tree = sqlglot.parse_one(sql, dialect="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        raise ValueError("this is not an SQL expression") from error
+    for node in tree.walk():
+        if isinstance(
+            node, exp.Query | exp.DDL | exp.DML | exp.Command | exp.AggFunc | exp.Window
+        ):
+            raise ValueError("a mapping may use the columns of its own row only")
+        if isinstance(node, exp.Anonymous):
+            raise ValueError(
+                f"the function {node.name} is not one that every engine has"
+            )
+    return tree
+
+
+class Map(_Declared):
+    """One canonical entity made from the rows of a stream."""
+
+    entity: str
+    where: str | None = Field(
+        None, description="SQL over the source's columns, all text."
+    )
+    columns: dict[str, str | Constant | Expression]
+
+    @model_validator(mode="after")
+    def _fits_the_contract(self) -> Map:
+        if self.entity not in ENTITIES:
+            raise ValueError(
+                f"no entity is called '{self.entity}'; {', '.join(ENTITIES)}"
+            )
+        contract = ENTITIES[self.entity]
+        for column in self.columns:
+            if column not in contract.columns:
+                raise ValueError(
+                    f"{self.entity} has no column '{column}'; it has {', '.join(contract.columns)}"
+                )
+        generated = {
+            "consent_id",
+            "line_number",
+        }  # else the row's fingerprint or position
+        missing = [
+            key for key in contract.key if key not in {*self.columns, *generated}
+        ]
+        if missing:
+            raise ValueError(f"{self.entity} needs the column '{missing[0]}'")
+        if self.where is not None:
+            parse_expression(self.where)
+        return self
+
+
+class Deletes(_Declared):
+    """How deletions of a mutable stream are noticed."""
+
+    column: str | None = Field(
+        None, description="Soft delete: the column that holds its time."
+    )
+    compare_every: Duration | None = Field(
+        None,
+        description="Hard delete: how often the source's keys are compared with the landed.",
+    )
+
+
+class Stream(_Declared):
+    """One kind of rows that a source delivers, and how it is landed."""
+
+    files: str | None = Field(
+        None, description="Glob below the location (kind: files)."
+    )
+    table: str | None = Field(None, description="Table or view (kind: database).")
+    endpoint: dict[str, Any] | None = Field(
+        None, description="Endpoint (kind: rest_api)."
+    )
+    format: Literal["segment", "ndjson", "json", "csv", "parquet"] | None = None
+    key: tuple[str, ...] = Field((), description="Source columns that identify a row.")
+    version: str | None = Field(
+        None, description="Source column that orders versions of a key."
+    )
+    cursor: str | None = Field(
+        None, description="Column by which new rows are asked for."
+    )
+    deletes: Deletes = Field(
+        default_factory=lambda: Deletes(column=None, compare_every=None)
+    )
+    maps: tuple[Map, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Stream:
+        if self.format == "segment":
+            if self.maps:
+                raise ValueError(
+                    "a stream of format segment is mapped by its format; drop `maps`"
+                )
+        elif not self.maps:
+            raise ValueError(
+                "a stream needs `maps`: at least one entity that its rows become"
+            )
+        return self
+
+
+class Source(_Declared):
+    """One place that data comes from."""
+
+    name: str = Field(pattern=_NAME)
+    description: str = Field(min_length=10)
+    kind: Literal["files", "database", "rest_api"]
+    owner: str = Field(min_length=3)
+    purpose: str = Field(min_length=3, description="Why the data is collected.")
+    fresh_within: Duration = Field(
+        description="Older than this, the source counts as stale."
+    )
+    options: dict[str, Any] = Field(default_factory=dict)
+    streams: dict[Annotated[str, Field(pattern=_NAME)], Stream] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _streams_fit_the_kind(self) -> Source:
+        wanted = {"files": "files", "database": "table", "rest_api": "endpoint"}[
+            self.kind
+        ]
+        for name, stream in self.streams.items():
+            if getattr(stream, wanted) is None:
+                raise ValueError(
+                    f"stream '{name}' of a source of kind {self.kind} needs `{wanted}`"
+                )
+            if self.kind == "files" and stream.format is None:
+                raise ValueError(f"stream '{name}' needs `format`")
+        return self
+
+    def option(self, name: str, settings: Settings, default: Any = None) -> Any:
+        """An option with `{home}` filled in and references to the environment resolved."""
+        return resolve(self.options.get(name, default), settings)
+
+
+class Sources(_Declared):
+    """All sources of a deployment."""
+
+    sources: dict[str, Source]
+
+
+def resolve(value: Any, settings: Settings) -> Any:
+    """Fill `{home}` and `{project}` into text and replace `{env: NAME}` by what it names."""
+    if isinstance(value, dict):
+        if set(value) == {"env"}:
+            return EnvReference(**value).reveal()
+        return {key: resolve(item, settings) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolve(item, settings) for item in value]
+    if isinstance(value, str):
+        return value.replace("{home}", str(settings.home))
+    return value
+
+
+def load_sources(settings: Settings) -> Sources:
+    """Read and check `sources.yml`.
+
+    Raises:
+        ConfigError: with the file, the line and what is allowed there.
+    """
+    text = load_yaml(settings.config / "sources.yml")
+    declared = text.data.get("sources")
+    if not isinstance(declared, dict) or not declared:
+        raise text.error(("sources",), "expected `sources:` with at least one source")
+    extra = set(text.data) - {"sources"}
+    if extra:
+        raise text.error(
+            (min(extra),), f"'{min(extra)}' is not known here", ["sources"]
+        )
+    return Sources(
+        sources={name: _source(text, name, body) for name, body in declared.items()}
+    )
+
+
+def _source(text: YamlText, name: str, body: Any) -> Source:
+    if not isinstance(body, dict):
+        raise text.error(
+            ("sources", name), "expected a mapping that declares the source"
+        )
+    try:
+        return Source(**{"name": name, **body})
+    except ValidationError as error:
+        raise _at_its_line(text, ("sources", name), error) from error
+
+
+def _at_its_line(text: YamlText, above: KeyPath, error: ValidationError) -> ConfigError:
+    """The first complaint of pydantic, placed at the line that it is about."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    # Union members add their own names to the location; those are no keys of the file.
+    keys: list[str | int] = list(above)
+    for part in first["loc"]:
+        if (*keys, part) in text.lines:
+            keys.append(part)
+    message = first["msg"].removeprefix("Value error, ")
+    where = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
+    return text.error(tuple(keys), f"{where}: {message}" if where else message)
+
+
+def source_paths(settings: Settings) -> list[Path]:
+    """The files that declare sources."""
+    return [settings.config / "sources.yml"]

@@ -1,0 +1,1 @@
+"""The store: settings, opening and locking the warehouse, runs, models, publishing."""

@@ -1,0 +1,217 @@
+"""The record of runs: one clock a run, what it has published, what its stages and gates did.
+
+Belongs here: the tables `governance.runs`, `stage_builds` and `gate_results`, and the few ways in
+which they change. Models join `runs` for their `as_of`; publishing reads the other two.
+Does not belong here: starting anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from cdp.warehouse.settings import PROJECT_ROOT, Settings
+from cdp.warehouse.store import Warehouse
+
+STAGES = ("raw", "staging", "identity", "profiles", "segments")
+"""The stages whose tables a published set is made from, in the order of the data."""
+
+RunStatus = Literal["running", "finished", "published", "failed"]
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS governance.runs (
+    run_number BIGINT, run_id VARCHAR, as_of TIMESTAMP, started_at TIMESTAMP,
+    finished_at TIMESTAMP, status VARCHAR, trigger VARCHAR, logic_hash VARCHAR,
+    landing_high_water BIGINT, published_set VARCHAR,
+    timezone VARCHAR, base_currency VARCHAR, default_country VARCHAR,
+    internal_networks VARCHAR, internal_email_domains VARCHAR
+);
+CREATE TABLE IF NOT EXISTS governance.stage_builds (
+    stage VARCHAR, run_id VARCHAR, state VARCHAR, built_at TIMESTAMP
+);
+CREATE TABLE IF NOT EXISTS governance.gate_results (
+    stage VARCHAR, run_id VARCHAR, validated_at TIMESTAMP, passed BOOLEAN,
+    check_name VARCHAR, observed VARCHAR
+);
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its number, its id and the moment (naive UTC) that it computes for."""
+
+    run_number: int
+    run_id: str
+    as_of: datetime
+    started_at: datetime
+    trigger: str
+
+
+@dataclass(frozen=True)
+class StageState:
+    """How a stage stands: which run built it last, and whether its gate let that pass."""
+
+    stage: str
+    built_by: str | None
+    complete: bool
+    passed: bool
+
+
+def utc_now() -> datetime:
+    """This moment in UTC, without a zone, as the warehouse keeps times."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def ensure_run_tables(warehouse: Warehouse) -> None:
+    """Create the tables of this module where they are missing."""
+    warehouse.execute(_TABLES)
+
+
+def begin_run(warehouse: Warehouse, run_id: str, trigger: str) -> Run:
+    """Open a run: the newest row of `governance.runs`, whose `as_of` all models join.
+
+    A run that an earlier process left open was killed, since the caller holds the warehouse; it is
+    closed as failed. Beginning the same id again (a retry) goes on with the same `as_of`.
+    """
+    ensure_run_tables(warehouse)
+    settings = warehouse.settings
+    now = utc_now()
+    with warehouse.transaction() as cursor:
+        again = cursor.execute(
+            "SELECT as_of, started_at FROM governance.runs WHERE run_id = ?", [run_id]
+        ).fetchone()
+        cursor.execute(
+            "UPDATE governance.runs SET status = 'failed', finished_at = ? "
+            "WHERE status = 'running' AND run_id <> ?",
+            [now, run_id],
+        )
+        number = cursor.execute(
+            "SELECT coalesce(max(run_number), 0) + 1 FROM governance.runs"
+        ).fetchone()
+        assert number is not None
+        as_of = again[0] if again else (settings.as_of or now)
+        if again:
+            cursor.execute("DELETE FROM governance.runs WHERE run_id = ?", [run_id])
+        cursor.execute(
+            "INSERT INTO governance.runs VALUES "
+            "(?, ?, ?, ?, NULL, 'running', ?, ?, NULL, NULL, ?, ?, ?, ?, ?)",
+            [
+                number[0],
+                run_id,
+                as_of,
+                again[1] if again else now,
+                trigger,
+                logic_hash(settings),
+                settings.timezone,
+                settings.base_currency,
+                settings.default_country,
+                ",".join(settings.internal_networks),
+                ",".join(settings.internal_email_domains),
+            ],
+        )
+    return Run(number[0], run_id, as_of, again[1] if again else now, trigger)
+
+
+def current_run(warehouse: Warehouse) -> Run | None:
+    """The run with the highest number, or None in a fresh warehouse."""
+    if not warehouse.has_table("governance", "runs"):
+        return None
+    rows = warehouse.rows(
+        "SELECT run_number, run_id, as_of, started_at, trigger FROM governance.runs "
+        "ORDER BY run_number DESC LIMIT 1"
+    )
+    return Run(*rows[0]) if rows else None
+
+
+def finish_run(warehouse: Warehouse, run: Run, status: RunStatus) -> None:
+    """Close a run. A run that has published stays published, whatever came after."""
+    warehouse.execute(
+        "UPDATE governance.runs SET finished_at = ?, "
+        "status = CASE WHEN status = 'published' THEN status ELSE ? END WHERE run_id = ?",
+        [utc_now(), status, run.run_id],
+    )
+
+
+def mark_stage(
+    warehouse: Warehouse, run: Run, stage: str, state: Literal["building", "built"]
+) -> None:
+    """Record that a stage's tables are about to change, or have been built whole."""
+    warehouse.execute(
+        "INSERT INTO governance.stage_builds VALUES (?, ?, ?, ?)",
+        [stage, run.run_id, state, utc_now()],
+    )
+
+
+def record_gate(
+    warehouse: Warehouse,
+    run: Run,
+    stage: str,
+    results: Iterable[tuple[str, bool, str]],
+) -> None:
+    """Record a gate's checks as (name, passed, observed as JSON text without row values)."""
+    now = utc_now()
+    rows = [
+        (stage, run.run_id, now, passed, name, seen) for name, passed, seen in results
+    ]
+    with warehouse.transaction() as cursor:
+        cursor.executemany(
+            "INSERT INTO governance.gate_results VALUES (?, ?, ?, ?, ?, ?)", rows
+        )
+
+
+def stage_states(warehouse: Warehouse) -> dict[str, StageState]:
+    """How each stage stands: last builder, whether it finished, whether the gate passed since."""
+    rows = warehouse.rows(
+        """
+        WITH builds AS (
+            SELECT stage, run_id, state, built_at,
+                   row_number() OVER (PARTITION BY stage ORDER BY built_at DESC, state) AS nth
+            FROM governance.stage_builds
+        ),
+        gates AS (
+            SELECT stage, run_id, validated_at, bool_and(passed) AS passed
+            FROM governance.gate_results GROUP BY ALL
+        ),
+        newest_gate AS (
+            SELECT stage, arg_max(passed, validated_at) AS passed, max(validated_at) AS validated_at
+            FROM gates GROUP BY stage
+        )
+        SELECT builds.stage, builds.run_id, builds.state = 'built',
+               coalesce(newest_gate.passed AND newest_gate.validated_at >= builds.built_at, false)
+        FROM builds LEFT JOIN newest_gate USING (stage) WHERE nth = 1
+        """
+    )
+    known = {row[0]: StageState(*row) for row in rows}
+    return {
+        stage: known.get(stage, StageState(stage, None, False, False))
+        for stage in STAGES
+    }
+
+
+def logic_hash(settings: Settings) -> str:
+    """A hash of everything that decides what current tables hold: models, macros, seeds, config.
+
+    When it changes, what was built by the old logic is built again in full.
+    """
+    digest = hashlib.sha256()
+    for folder in (
+        PROJECT_ROOT / "dbt_project" / "models",
+        PROJECT_ROOT / "dbt_project" / "macros",
+        PROJECT_ROOT / "dbt_project" / "seeds",
+        settings.config,
+    ):
+        for path in _files(folder):
+            digest.update(str(path.relative_to(folder)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    wanted = {".sql", ".py", ".yml", ".csv"}
+    return sorted(
+        path for path in folder.rglob("*") if path.suffix in wanted and path.is_file()
+    )

@@ -1,0 +1,240 @@
+"""The settings of a deployment, and the only place where the environment is read.
+
+Belongs here: every knob a person may turn, its default, its meaning, and the paths derived from
+the data home. Does not belong here: what a deployment declares about its data (sources, traits,
+segments), which is read by `cdp.config`.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from cdp.config.yaml_text import ConfigError, load_yaml
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+"""The clone: the folder that holds `config/`, `dbt_project/` and `pyproject.toml`."""
+
+
+class MissingSecret(LookupError):
+    """A secret that the configuration refers to is not in the environment."""
+
+
+class Settings(BaseSettings):
+    """One deployment's settings: from `CDP_*` variables, else `config/deployment.yml`, else here."""
+
+    model_config = SettingsConfigDict(env_prefix="CDP_", frozen=True, extra="forbid")
+
+    home: Path = Field(
+        PROJECT_ROOT / ".cdp",
+        description="Folder for everything the deployment writes; deleting it is a full reset.",
+    )
+    config: Path = Field(
+        PROJECT_ROOT / "config",
+        description="Folder with the deployment's declarations.",
+    )
+    target: Literal["duckdb"] = Field(
+        "duckdb", description="The engine that holds the warehouse."
+    )
+    as_of: datetime | None = Field(
+        None,
+        description="The moment (UTC) that a run computes for; without it, the moment it starts.",
+    )
+    timezone: str = Field(
+        "UTC",
+        description="IANA zone in which `today` and dates without a time are read.",
+    )
+    base_currency: str = Field(
+        "USD",
+        pattern="^[A-Z]{3}$",
+        description="ISO 4217 currency that amounts are converted to.",
+    )
+    default_country: str = Field(
+        "US",
+        pattern="^[A-Z]{2}$",
+        description="ISO 3166 country of phone numbers that name none.",
+    )
+    internal_networks: tuple[str, ...] = Field(
+        (),
+        description="CIDR networks whose traffic is the company's own, not a visitor's.",
+    )
+    internal_email_domains: tuple[str, ...] = Field(
+        (), description="E-mail domains of the company's own people."
+    )
+    lock_wait_seconds: float = Field(
+        3600.0,
+        ge=0,
+        description="How long a run waits for the one that holds the warehouse.",
+    )
+    memory_limit: str = Field(
+        "8GB", description="Memory that the embedded engine may use."
+    )
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 2,
+        ge=1,
+        description="Threads of the embedded engine.",
+    )
+    serving_sets_kept: int = Field(
+        3,
+        ge=2,
+        description="Published sets that stay on disk, the current one included.",
+    )
+    alert_webhook_url: str | None = Field(
+        None,
+        description="Where alerts are posted as JSON; none leaves them in the log.",
+    )
+    alert_email_to: tuple[str, ...] = Field(
+        (), description="Addresses that alerts are mailed to."
+    )
+    alert_email_from: str = Field(
+        "tributary@localhost", description="Sender address of alert mails."
+    )
+    smtp_host: str | None = Field(None, description="Mail server of alert mails.")
+    smtp_port: int = Field(25, ge=1, le=65535, description="Port of the mail server.")
+
+    @field_validator("home", "config", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("as_of", mode="after")
+    @classmethod
+    def _naive_utc(cls, value: datetime | None) -> datetime | None:
+        if value is None or value.tzinfo is None:
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    @field_validator("timezone", mode="after")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(
+                "expected the name of an IANA time zone such as Europe/Berlin"
+            ) from error
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is passed wins over the environment, which wins over `deployment.yml`."""
+        deployment = _DeploymentFile(settings_cls, init_settings, env_settings)
+        return init_settings, env_settings, deployment
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The DuckDB file of the embedded warehouse."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def lock_file(self) -> Path:
+        """The operating-system lock that makes one writer of many runs."""
+        return self.home / "warehouse.lock"
+
+    @property
+    def landing_dir(self) -> Path:
+        """Where files from outside are put for the shipped sources."""
+        return self.home / "landing"
+
+    @property
+    def demo_dir(self) -> Path:
+        """The generated shop's own database."""
+        return self.home / "demo"
+
+    @property
+    def truth_dir(self) -> Path:
+        """The generated shop's ground truth, for tests only."""
+        return self.home / "truth"
+
+    @property
+    def serving_dir(self) -> Path:
+        """Published sets and the pointer to the current one."""
+        return self.home / "serving"
+
+    @property
+    def dlt_dir(self) -> Path:
+        """dlt's pipelines: their state and packages under way."""
+        return self.home / "dlt"
+
+    @property
+    def dagster_dir(self) -> Path:
+        """Dagster's instance: runs, event log, schedules."""
+        return self.home / "dagster"
+
+    @property
+    def dbt_dir(self) -> Path:
+        """What dbt writes: compiled models, manifest, logs; and an assembled project."""
+        return self.home / "dbt"
+
+
+class _DeploymentFile(PydanticBaseSettingsSource):
+    """`deployment.yml` of the configuration folder as a source of settings."""
+
+    def __init__(
+        self,
+        settings_cls: type[BaseSettings],
+        *above: PydanticBaseSettingsSource,
+    ) -> None:
+        super().__init__(settings_cls)
+        self._above = above
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        folder = PROJECT_ROOT / "config"
+        for source in reversed(self._above):
+            folder = Path(source().get("config", folder))
+        path = folder / "deployment.yml"
+        if not path.exists():
+            return {}
+        text = load_yaml(path)
+        known = set(self.settings_cls.model_fields) - {"home", "config"}
+        for key in text.data:
+            if key not in known:
+                raise ConfigError(
+                    path, text.line_of(key), f"no setting is called '{key}'", known
+                )
+        return dict(text.data)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings of this process; `overrides` win over everything else.
+
+    Raises:
+        ConfigError: `deployment.yml` cannot be read or names something that is no setting.
+        pydantic.ValidationError: a value is not of the form that the setting needs.
+    """
+    return Settings(**overrides)
+
+
+def secret(name: str) -> str:
+    """The secret that the configuration refers to as `{env: NAME}`.
+
+    Raises:
+        MissingSecret: the environment does not hold it.
+    """
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise MissingSecret(
+            f"the environment variable {name}, which the configuration refers to, is not set; "
+            f"set it before the run"
+        ) from None

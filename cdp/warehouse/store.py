@@ -1,0 +1,184 @@
+"""Opening and locking the embedded warehouse.
+
+Belongs here: the operating-system lock that makes one writer, the one DuckDB instance of the
+process, and attaching the warehouse file to it under a fixed catalogue name. Every other module
+works on cursors that this one hands out, so that dlt, dbt and Great Expectations share one
+configuration (DuckDB refuses a file to a second one) and encryption can be added in one place.
+Does not belong here: any table's meaning.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from cdp.warehouse.settings import Settings
+
+CATALOG = "warehouse"
+"""The name under which the warehouse file is attached, whatever the file is called."""
+
+INSTANCE = ":memory:tributary"
+"""The process-wide DuckDB instance; DuckDB shares instances of one name inside a process."""
+
+SCHEMAS = (
+    "landing",
+    "raw",
+    "staging",
+    "identity",
+    "profiles",
+    "segments",
+    "governance",
+    "activation",
+    "serving",
+)
+
+
+class WarehouseBusy(RuntimeError):
+    """Another run holds the warehouse and did not finish in the time allowed."""
+
+
+class Warehouse:
+    """An opened warehouse, held by this process alone until it is closed."""
+
+    def __init__(self, settings: Settings, instance: duckdb.DuckDBPyConnection) -> None:
+        self.settings = settings
+        self._instance = instance
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own inside the shared instance, standing in the warehouse."""
+        cursor = self._instance.cursor()
+        cursor.execute(f"USE {CATALOG}")
+        return cursor
+
+    def execute(self, sql: str, params: Sequence[Any] | None = None) -> None:
+        """Run one statement, or several parted by semicolons when there are no parameters."""
+        with self.cursor() as cursor:
+            cursor.execute(sql, params)
+
+    def rows(
+        self, sql: str, params: Sequence[Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self.cursor() as cursor:
+            return cursor.execute(sql, params).fetchall()
+
+    def scalar(self, sql: str, params: Sequence[Any] | None = None) -> Any:
+        """The first column of the first row, or None when there is no row."""
+        with self.cursor() as cursor:
+            row = cursor.execute(sql, params).fetchone()
+        return None if row is None else row[0]
+
+    def has_table(self, schema: str, name: str) -> bool:
+        """Whether a table or view of that name exists."""
+        found = self.scalar(
+            "SELECT count(*) FROM information_schema.tables "
+            f"WHERE table_catalog = '{CATALOG}' AND table_schema = ? AND table_name = ?",
+            [schema, name],
+        )
+        return bool(found)
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor inside one transaction: committed at the end, rolled back on any error."""
+        with self.cursor() as cursor:
+            cursor.execute("BEGIN TRANSACTION")
+            try:
+                yield cursor
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file."""
+        self.execute(f"CHECKPOINT {CATALOG}")
+
+
+_HELD = threading.RLock()
+
+
+@contextmanager
+def open_warehouse(
+    settings: Settings, wait_seconds: float | None = None
+) -> Iterator[Warehouse]:
+    """Hold the warehouse of a deployment for writing, waiting for whoever holds it now.
+
+    Args:
+        settings: the deployment.
+        wait_seconds: how long to wait; `settings.lock_wait_seconds` when not given.
+
+    Raises:
+        WarehouseBusy: it was held by another run for all that time.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    wait = settings.lock_wait_seconds if wait_seconds is None else wait_seconds
+    # The thread lock comes first: a file lock says nothing between threads of one process.
+    if not _HELD.acquire(timeout=wait):
+        raise WarehouseBusy(_busy(wait))
+    try:
+        lock = FileLock(settings.lock_file, timeout=wait, poll_interval=0.05)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise WarehouseBusy(_busy(wait)) from error
+        try:
+            with _attached(settings) as warehouse:
+                yield warehouse
+        finally:
+            lock.release()
+    finally:
+        _HELD.release()
+
+
+def _busy(wait: float) -> str:
+    return (
+        f"the warehouse is held by another run and was not free within {wait:g} seconds; "
+        "wait for that run, or raise CDP_LOCK_WAIT_SECONDS"
+    )
+
+
+@contextmanager
+def _attached(settings: Settings) -> Iterator[Warehouse]:
+    instance = duckdb.connect(INSTANCE)
+    try:
+        spill = settings.home / "spill"
+        instance.execute(f"SET memory_limit = {_text(settings.memory_limit)}")
+        instance.execute(f"SET threads = {int(settings.threads)}")
+        instance.execute(f"SET temp_directory = {_text(os.fspath(spill))}")
+        # Anything but UTC would make the meaning of a cast depend on the machine.
+        instance.execute("SET TimeZone = 'UTC'")
+        # The log of a large load is folded in by an explicit checkpoint, not in its midst.
+        instance.execute("SET checkpoint_threshold = '256MB'")
+        instance.execute(
+            f"ATTACH {_text(os.fspath(settings.warehouse_file))} AS {CATALOG}"
+        )
+        try:
+            warehouse = Warehouse(settings, instance)
+            for schema in SCHEMAS:
+                warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {CATALOG}.{schema}")
+            yield warehouse
+        finally:
+            _detach(instance)
+    finally:
+        instance.close()
+
+
+def _detach(instance: duckdb.DuckDBPyConnection) -> None:
+    """Let go of the file; a checkpoint first, so that it stands alone without its log."""
+    try:
+        instance.execute(f"CHECKPOINT {CATALOG}")
+    except duckdb.Error:
+        # Another cursor has an open transaction; the log keeps what was committed.
+        pass
+    instance.execute("USE memory")
+    instance.execute(f"DETACH {CATALOG}")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
