@@ -131,7 +131,21 @@ class Map(_Declared):
             raise ValueError(f"{self.entity} needs the column '{missing[0]}'")
         if self.where is not None:
             parse_expression(self.where)
+        texts = [
+            self.where or "",
+            *(_text_of(value) for value in self.columns.values()),
+        ]
+        if any(
+            mark in text for text in texts for mark in ("{{", "{%", "{#", "\\", "\x00")
+        ):
+            raise ValueError("a mapping may not contain {{, {%, {# or a backslash")
         return self
+
+
+def _text_of(value: str | Constant | Expression) -> str:
+    if isinstance(value, Constant):
+        return str(value.value)
+    return value.sql if isinstance(value, Expression) else value
 
 
 class Deletes(_Declared):
@@ -191,6 +205,10 @@ class Source(_Declared):
     kind: Literal["files", "database", "rest_api"]
     owner: str = Field(min_length=3)
     purpose: str = Field(min_length=3, description="Why the data is collected.")
+    id_type: str = Field(
+        "",
+        description="Identifier type of its customer or contact ids; `<source>_id` if empty.",
+    )
     fresh_within: Duration = Field(
         description="Older than this, the source counts as stale."
     )

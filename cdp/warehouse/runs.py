@@ -37,6 +37,9 @@ CREATE TABLE IF NOT EXISTS governance.gate_results (
     stage VARCHAR, run_id VARCHAR, validated_at TIMESTAMP, passed BOOLEAN,
     check_name VARCHAR, observed VARCHAR
 );
+CREATE TABLE IF NOT EXISTS governance.refit_requests (
+    model VARCHAR, requested_at TIMESTAMP
+);
 """
 
 

@@ -1,0 +1,1 @@
+"""Who counts, what is allowed, what is personal."""

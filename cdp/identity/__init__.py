@@ -1,0 +1,1 @@
+"""Who is who: pure solvers and normalisers that the identity models call."""

@@ -1,0 +1,223 @@
+"""Running dbt inside this process, on the store's own connection.
+
+Belongs here: the profile that dbt is given, the kept manifest that makes a warm build cheap, and
+building a stage. Does not belong here: what any model says (`dbt_project/`), when it runs
+(`orchestration/`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cdp.warehouse.runs import Run, mark_stage
+from cdp.warehouse.settings import Settings
+from cdp.warehouse.store import CATALOG, INSTANCE, Warehouse
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+
+class ModelsFailed(RuntimeError):
+    """Models could not be built; names them with what the engine said."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one model or seed."""
+
+    unique_id: str
+    name: str
+    schema: str
+    status: str
+    seconds: float
+    message: str
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What one build did, in the order in which nodes finished."""
+
+    nodes: tuple[NodeResult, ...]
+    seconds: float
+
+
+class Models:
+    """The dbt project of a deployment, parsed once and built stage by stage."""
+
+    _kept: dict[tuple[Path, str], Manifest] = {}
+
+    def __init__(self, settings: Settings, project: Path) -> None:
+        self.settings = settings
+        self.project = project
+        self._profiles = _write_profile(settings)
+
+    def manifest(self) -> Manifest:
+        """The parsed project; parsed again only when one of its files has changed."""
+        key = (self.project, _fingerprint(self.project))
+        if key not in self._kept:
+            result = self._invoke(["parse"], manifest=None)
+            self._kept.clear()
+            self._kept[key] = result.result
+        return self._kept[key]
+
+    def build(
+        self,
+        warehouse: Warehouse,
+        run: Run,
+        stage: str,
+        *,
+        select: Sequence[str] | None = None,
+        full_refresh: bool = False,
+        on_node: Callable[[NodeResult], None] | None = None,
+    ) -> BuildReport:
+        """Build the models of a stage, or those of it that `select` names.
+
+        Raises:
+            ModelsFailed: at least one model could not be built; the others of the stage that do
+                not depend on it were.
+        """
+        mark_stage(warehouse, run, stage, "building")
+        chosen = list(select) if select else [f"tag:{stage}"]
+        report = self._run("run", chosen, full_refresh, on_node)
+        mark_stage(warehouse, run, stage, "built" if not select else "building")
+        return report
+
+    def seed(self, *, full_refresh: bool = True) -> BuildReport:
+        """Load the seeds."""
+        return self._run("seed", ["tag:seeds"], full_refresh, None)
+
+    def _run(
+        self,
+        command: str,
+        select: Iterable[str],
+        full_refresh: bool,
+        on_node: Callable[[NodeResult], None] | None,
+    ) -> BuildReport:
+        arguments = [command, "--select", *select]
+        if full_refresh:
+            arguments.append("--full-refresh")
+        outcome = self._invoke(arguments, manifest=self.manifest(), on_node=on_node)
+        nodes = tuple(_node_result(each) for each in outcome.result.results)
+        failed = [node for node in nodes if node.status in ("error", "fail")]
+        if failed or not outcome.success:
+            raise ModelsFailed(_complaint(failed))
+        return BuildReport(nodes, outcome.result.elapsed_time)
+
+    def _invoke(
+        self,
+        arguments: list[str],
+        manifest: Manifest | None,
+        on_node: Callable[[NodeResult], None] | None = None,
+    ) -> Any:
+        # dbt takes seconds to import, which a reader of profiles or settings should not pay.
+        from dbt.cli.main import dbtRunner
+
+        def heard(event: Any) -> None:
+            if on_node and event.info.name == "NodeFinished":
+                on_node(_finished(event))
+
+        runner = dbtRunner(manifest=manifest, callbacks=[heard] if on_node else [])
+        common = [
+            "--project-dir", str(self.project),
+            "--profiles-dir", str(self._profiles),
+            "--target-path", str(self.settings.dbt_dir / "target"),
+            "--log-path", str(self.settings.dbt_dir / "logs"),
+            "--log-level-file", "none",
+            "--quiet",
+            "--no-print",
+        ]  # fmt: skip
+        if manifest is not None:
+            common.append("--no-write-json")
+        outcome = runner.invoke([*arguments, *common])
+        if outcome.exception is not None:
+            raise ModelsFailed(
+                f"dbt could not {arguments[0]} the project at {self.project}: {outcome.exception}"
+            ) from outcome.exception
+        return outcome
+
+
+def _finished(event: Any) -> NodeResult:
+    info, result = event.data.node_info, event.data.run_result
+    return NodeResult(
+        unique_id=info.unique_id,
+        name=info.node_name,
+        schema=info.node_relation.schema,
+        status=info.node_status,
+        seconds=result.execution_time,
+        message=result.message,
+    )
+
+
+def _node_result(result: Any) -> NodeResult:
+    return NodeResult(
+        unique_id=result.node.unique_id,
+        name=result.node.name,
+        schema=result.node.schema,
+        status=str(result.status),
+        seconds=result.execution_time,
+        message=result.message or "",
+    )
+
+
+def _complaint(failed: Sequence[NodeResult]) -> str:
+    if not failed:
+        return "dbt failed without naming a model; see its log under the data home"
+    told = "; ".join(
+        f"{node.schema}.{node.name}: {_first_lines(node.message)}" for node in failed
+    )
+    return f"{len(failed)} model(s) could not be built: {told}"
+
+
+def _first_lines(message: str) -> str:
+    # The engine quotes the value that it could not convert; the kind of error is enough here.
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return " ".join(lines[:6])[:600]
+
+
+def _write_profile(settings: Settings) -> Path:
+    """Give dbt the store's own instance: same name, same attached catalogue."""
+    profile = {
+        "tributary": {
+            "target": settings.target,
+            "outputs": {
+                "duckdb": {
+                    "type": "duckdb",
+                    "path": INSTANCE,
+                    "database": CATALOG,
+                    "schema": "main",
+                    # One model at a time: each uses all threads of the engine by itself.
+                    "threads": 1,
+                    "attach": [
+                        {"path": os.fspath(settings.warehouse_file), "alias": CATALOG}
+                    ],
+                    "settings": {"TimeZone": "UTC"},
+                }
+            },
+        }
+    }
+    settings.dbt_dir.mkdir(parents=True, exist_ok=True)
+    path = settings.dbt_dir / "profiles.yml"
+    text = yaml.safe_dump(profile, sort_keys=False)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    return settings.dbt_dir
+
+
+def _fingerprint(project: Path) -> str:
+    """Names, sizes and times of the project's files: enough to know that nothing was edited."""
+    digest = hashlib.sha256()
+    for folder in ("models", "macros", "seeds"):
+        for path in sorted((project / folder).rglob("*")):
+            if path.is_file():
+                stat = path.stat()
+                digest.update(f"{path}|{stat.st_size}|{stat.st_mtime_ns}".encode())
+    stat = (project / "dbt_project.yml").stat()
+    digest.update(f"{stat.st_size}|{stat.st_mtime_ns}".encode())
+    return digest.hexdigest()

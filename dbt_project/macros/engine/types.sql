@@ -1,0 +1,81 @@
+{#- Casts that give null for what cannot be read, instead of failing the model: what breaks a
+    source's contract was quarantined when it landed. -#}
+{% macro as_type(expression, type) -%}
+    {%- if type == 'boolean' -%}
+        case
+            when lower({{ expression }}) in ('true', 't', '1', 'yes', 'y') then true
+            when lower({{ expression }}) in ('false', 'f', '0', 'no', 'n') then false
+        end
+    {%- elif type == 'varchar' -%}
+        nullif(trim({{ expression }}), '')
+    {%- else -%}
+        {{ dbt.safe_cast(expression, type) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Text to a UTC timestamp. Text with a zone keeps its moment; text without one is read in `zone`.
+    A time of the hour that a change of clocks repeats is read as the first of the two. -#}
+{% macro as_utc(expression, zone='UTC') -%}
+    {{ return(adapter.dispatch('as_utc', 'tributary')(expression, zone)) }}
+{%- endmacro %}
+
+{% macro duckdb__as_utc(expression, zone) -%}
+    {#- A cast to timestamp would drop the offset; the session's zone is UTC. -#}
+    {%- if zone == 'UTC' -%}
+        try_cast({{ expression }} as timestamptz)::timestamp
+    {%- else -%}
+        case
+            when regexp_matches({{ expression }}, '(Z|[+-]\d{2}:?\d{2}|[+-]\d{2})$')
+                and length({{ expression }}) > 10
+                then try_cast({{ expression }} as timestamptz)::timestamp
+            else timezone('UTC', timezone('{{ zone }}', try_cast({{ expression }} as timestamp)))
+        end
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- `moment` moved by a number of units; dbt's dateadd on every engine. -#}
+{% macro seconds_between(earlier, later) -%}
+    {{ return(adapter.dispatch('seconds_between', 'tributary')(earlier, later)) }}
+{%- endmacro %}
+
+{% macro duckdb__seconds_between(earlier, later) -%}
+    (epoch_us({{ later }}) - epoch_us({{ earlier }})) / 1000000.0
+{%- endmacro %}
+
+
+{#- Whether text matches a regular expression anywhere. -#}
+{% macro matches_regex(expression, pattern) -%}
+    {{ return(adapter.dispatch('matches_regex', 'tributary')(expression, pattern)) }}
+{%- endmacro %}
+
+{% macro duckdb__matches_regex(expression, pattern) -%}
+    regexp_matches({{ expression }}, {{ pattern }})
+{%- endmacro %}
+
+
+{#- The earliest of several moments; null counts as never. -#}
+{% macro earliest(moments) -%}
+    nullif(
+        least(
+            {%- for moment in moments %}
+            coalesce({{ moment }}, cast('9999-12-31' as timestamp)){{ "," if not loop.last }}
+            {%- endfor %}
+        ),
+        cast('9999-12-31' as timestamp)
+    )
+{%- endmacro %}
+
+
+{#- The latest of several moments; null counts as never. -#}
+{% macro latest(moments) -%}
+    nullif(
+        greatest(
+            {%- for moment in moments %}
+            coalesce({{ moment }}, cast('0001-01-01' as timestamp)){{ "," if not loop.last }}
+            {%- endfor %}
+        ),
+        cast('0001-01-01' as timestamp)
+    )
+{%- endmacro %}

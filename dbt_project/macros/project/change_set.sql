@@ -1,0 +1,45 @@
+{#- Incremental strategy `change_set`: the model's rows replace what the target holds for every key
+    of the run's change set. Unlike delete+insert it also removes keys that have no row any more
+    (a profile that was merged away), so an increment ends where a full build would.
+
+    config: change_set = name of the model that lists the keys, change_key = the key's column in
+    both. Rows outside the change set may be appended too (new events of no known visitor). -#}
+{% macro get_incremental_change_set_sql(arg_dict) %}
+    {%- set target = arg_dict['target_relation'] -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set change_set = config.require('change_set') -%}
+    {%- set change_key = config.require('change_key') %}
+    delete from {{ target }}
+    where {{ change_key }} in (select changed.{{ change_key }} from {{ ref(change_set) }} as changed);
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict['temp_relation'] }};
+{% endmacro %}
+
+
+{#- Condition: the key is in the run's change set. True for every key in a full build. -#}
+{% macro in_change_set(column, change_set, change_key=none) -%}
+    {#- Evaluated in full builds too, so that dbt sees what the model depends on. -#}
+    {%- set changed = ref(change_set) -%}
+    {%- set key = change_key or column.split('.')[-1] -%}
+    {{ column ~ ' in (select changed.' ~ key ~ ' from ' ~ changed ~ ' as changed)' if is_incremental() else 'true' }}
+{%- endmacro %}
+
+
+{#- What a later model left behind in earlier runs, for models that compare with its former state,
+    where a ref would make a circle. Before the model's first run it is empty: the given columns
+    (name: type) and no rows. -#}
+{% macro former_state(schema, identifier, columns) -%}
+    {%- set found = adapter.get_relation(target.database, schema, identifier) if execute else none -%}
+    {%- if found is not none -%}
+        {{ found }}
+    {%- else -%}
+        (
+            select
+                {%- for name, type in columns.items() %}
+                cast(null as {{ type }}) as {{ name }}{{ "," if not loop.last }}
+                {%- endfor %}
+            where false
+        )
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,109 @@
+{{ config(materialized='incremental', incremental_strategy='append') }}
+
+with births as (
+
+    select * from {{ ref('identifier_births') }}
+    {%- if is_incremental() %}
+    where birth > (select coalesce(max(known.birth), 0) from {{ this }} as known)
+    {%- endif %}
+
+),
+
+phones as (
+
+    select * from {{ ref('int_phone_numbers') }}
+
+),
+
+types as (
+
+    select * from {{ ref('identifier_types') }}
+
+),
+
+blocked as (
+
+    select * from {{ ref('blocked_values') }}
+
+),
+
+normalised as (
+
+    select
+        births.birth,
+        births.identifier_type,
+        births.raw_value,
+        case coalesce(types.normaliser, 'exact')
+            when 'email' then lower(trim(births.raw_value))
+            when 'phone' then phones.e164
+            else births.raw_value
+        end as identifier_value
+    from births
+    left join types on births.identifier_type = types.identifier_type
+    left join phones on births.birth = phones.birth
+
+),
+
+refused as (
+
+    select distinct normalised.birth
+    from normalised
+    inner join blocked
+        on
+            blocked.identifier_type in ('*', normalised.identifier_type)
+            and {{ matches_regex('normalised.identifier_value', 'blocked.pattern') }}
+
+),
+
+judged as (
+
+    select
+        normalised.*,
+        refused.birth is not null or normalised.identifier_value is null as is_blocked
+    from normalised
+    left join refused on normalised.birth = refused.birth
+
+),
+
+-- A value takes the earliest of the births of its spellings.
+value_births as (
+
+    select
+        judged.identifier_type,
+        judged.identifier_value,
+        min(judged.birth) as first_birth
+    from judged
+    group by judged.identifier_type, judged.identifier_value
+
+)
+
+select
+    judged.birth,
+    judged.identifier_type,
+    judged.raw_value,
+    judged.identifier_value,
+    {% if is_incremental() -%}
+    coalesce(known_values.node, value_births.first_birth) as node,
+    {%- else -%}
+    coalesce(value_births.first_birth, judged.birth) as node,
+    {%- endif %}
+    judged.is_blocked
+from judged
+inner join value_births
+    on
+        judged.identifier_type = value_births.identifier_type
+        and judged.identifier_value is not distinct from value_births.identifier_value
+{%- if is_incremental() %}
+left join (
+    select
+        known.identifier_type,
+        known.identifier_value,
+        min(known.node) as node
+    from {{ this }} as known
+    where known.identifier_value in (select normalised.identifier_value from normalised)
+    group by known.identifier_type, known.identifier_value
+) as known_values
+    on
+        judged.identifier_type = known_values.identifier_type
+        and judged.identifier_value = known_values.identifier_value
+{%- endif %}

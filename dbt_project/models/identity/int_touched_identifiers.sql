@@ -1,0 +1,67 @@
+{{ config(materialized='table') }}
+
+with current_run as (
+
+    select * from {{ ref('int_current_run') }}
+
+),
+
+components as (
+
+    select * from {{ ref('int_identity_components') }}
+
+),
+
+edges as (
+
+    select * from {{ ref('fct_identity_edges') }}
+
+),
+
+births as (
+
+    select * from {{ ref('identifier_births') }}
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identifier_values') }}
+
+),
+
+-- Everything that landed since the last published run, so that a killed run is simply repeated.
+touched_nodes as (
+
+    select edges.left_node as node
+    from edges
+    cross join current_run
+    where
+        edges.last_landing_number > current_run.published_landing_high_water
+        or current_run.everything_changed
+
+    union
+
+    select identifiers.node
+    from births
+    inner join identifiers on births.birth = identifiers.birth
+    cross join current_run
+    where
+        births.run_number > current_run.previous_run_number
+        or current_run.everything_changed
+
+),
+
+touched_components as (
+
+    select distinct components.component_id
+    from components
+    inner join touched_nodes on components.node = touched_nodes.node
+
+)
+
+select
+    components.node as birth,
+    components.component_id
+from components
+inner join touched_components on components.component_id = touched_components.component_id

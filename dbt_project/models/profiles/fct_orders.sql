@@ -1,0 +1,154 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='change_set',
+    change_set='int_changed_orders',
+    change_key='order_key',
+    contract={'enforced': true}
+) }}
+
+{%- set slots = order_slots('orders') %}
+
+with current_run as (
+
+    select * from {{ ref('int_current_run') }}
+
+),
+
+orders as (
+
+    select
+        {{ text_key(['source', 'order_id']) }} as order_key,
+        *
+    from {{ ref('int_orders') }}
+    where {{ in_change_set(text_key(['source', 'order_id']), 'int_changed_orders', 'order_key') }}
+
+),
+
+lines as (
+
+    select
+        {{ text_key(['source', 'order_id']) }} as order_key,
+        coalesce(line_amount, quantity * unit_price - coalesce(discount_amount, 0)) as line_amount
+    from {{ ref('int_order_lines') }}
+    where
+        not is_deleted
+        and {{ in_change_set(text_key(['source', 'order_id']), 'int_changed_orders', 'order_key') }}
+
+),
+
+refunds as (
+
+    select
+        {{ text_key(['source', 'order_id']) }} as order_key,
+        amount,
+        currency,
+        refunded_at
+    from {{ ref('int_refunds') }}
+    where
+        not is_deleted
+        and order_id is not null
+        and {{ in_change_set(text_key(['source', 'order_id']), 'int_changed_orders', 'order_key') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('int_exchange_rates') }}
+
+),
+
+identifiers as (
+
+    select * from {{ ref('dim_identifiers') }}
+
+),
+
+line_totals as (
+
+    select
+        order_key,
+        sum(line_amount) as lines_amount
+    from lines
+    group by order_key
+
+),
+
+anchored as (
+
+    select
+        orders.order_key,
+        orders.source,
+        orders.order_id,
+        {{ anchor_birth(slots) }} as anchor_birth,
+        orders.status,
+        orders.ordered_at,
+        coalesce(orders.currency, current_run.base_currency) as currency,
+        cast(coalesce(orders.total_amount, line_totals.lines_amount, 0) as decimal(18, 4)) as total_amount,
+        orders.channel,
+        orders.country,
+        orders.email,
+        orders.phone,
+        orders.is_deleted,
+        orders.landing_number
+    from orders
+    cross join current_run
+    left join line_totals on orders.order_key = line_totals.order_key
+    {{ anchor_joins(slots) }}
+
+),
+
+-- Both the order and what is paid back on it convert at the day of the order.
+converted_refunds as (
+
+    select
+        refunds.order_key,
+        sum(
+            case
+                when refunds.refunded_at <= current_run.as_of
+                    then round(cast(refunds.amount as decimal(18, 4)) * rates.rate, 4)
+            end
+        ) as refunded_base,
+        min(case when refunds.refunded_at > current_run.as_of then refunds.refunded_at end) as next_refund_at
+    from refunds
+    cross join current_run
+    inner join anchored on refunds.order_key = anchored.order_key
+    left join rates
+        on
+            coalesce(refunds.currency, anchored.currency) = rates.currency
+            and cast(anchored.ordered_at as date) >= rates.valid_from
+            and cast(anchored.ordered_at as date) < rates.valid_to
+    group by refunds.order_key
+
+)
+
+select
+    anchored.order_key,
+    anchored.source,
+    anchored.order_id,
+    identifiers.profile_id,
+    anchored.anchor_birth,
+    anchored.status,
+    anchored.ordered_at,
+    anchored.currency,
+    anchored.total_amount,
+    cast(round(anchored.total_amount * rates.rate, 4) as decimal(18, 4)) as amount_base,
+    cast(coalesce(converted_refunds.refunded_base, 0) as decimal(18, 4)) as refunded_base,
+    cast(
+        round(anchored.total_amount * rates.rate, 4) - coalesce(converted_refunds.refunded_base, 0)
+        as decimal(18, 4)
+    ) as net_base,
+    converted_refunds.next_refund_at,
+    coalesce(anchored.status, 'placed') <> 'cancelled' and not anchored.is_deleted as is_counted,
+    anchored.channel,
+    anchored.country,
+    anchored.email,
+    anchored.phone,
+    anchored.landing_number
+from anchored
+left join converted_refunds on anchored.order_key = converted_refunds.order_key
+left join identifiers on anchored.anchor_birth = identifiers.birth
+left join rates
+    on
+        anchored.currency = rates.currency
+        and cast(anchored.ordered_at as date) >= rates.valid_from
+        and cast(anchored.ordered_at as date) < rates.valid_to

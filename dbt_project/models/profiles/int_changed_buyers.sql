@@ -1,0 +1,60 @@
+{{ config(materialized='table') }}
+
+with profiles as (
+
+    select
+        profile_id,
+        next_change_at
+    from {{ former_state('profiles', 'int_profile_orders', {
+        'profile_id': dbt.type_bigint(), 'next_change_at': dbt.type_timestamp()
+    }) }} as former
+
+),
+
+births as (
+
+    select * from {{ ref('int_changed_births') }}
+
+),
+
+orders as (
+
+    select orders.profile_id
+    from {{ ref('fct_orders') }} as orders
+    inner join {{ ref('int_changed_orders') }} as changed on orders.order_key = changed.order_key
+
+),
+
+refunds as (
+
+    select profile_id
+    from {{ ref('fct_loose_refunds') }}
+    where landing_number > {{ run_value('published_landing_high_water') }}
+
+),
+
+due as (
+
+    select profiles.profile_id
+    from profiles
+    cross join {{ ref('int_current_run') }} as current_run
+    where profiles.next_change_at <= current_run.as_of or current_run.everything_changed
+
+),
+
+together as (
+
+    select profile_id from births
+    union
+    select profile_before from births
+    union
+    select profile_id from orders
+    union
+    select profile_id from refunds
+    union
+    select profile_id from due
+
+)
+
+select profile_id from together
+where profile_id is not null

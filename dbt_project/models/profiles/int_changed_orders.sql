@@ -1,0 +1,92 @@
+{{ config(materialized='table') }}
+
+with facts as (
+
+    select
+        source,
+        order_id,
+        anchor_birth
+    from {{ former_state('profiles', 'fct_orders', {
+        'source': dbt.type_string(), 'order_id': dbt.type_string(), 'anchor_birth': dbt.type_bigint()
+    }) }} as former
+
+),
+
+changed_births as (
+
+    select * from {{ ref('int_changed_births') }}
+
+),
+
+current_run as (
+
+    select * from {{ ref('int_current_run') }}
+
+),
+
+{% for entity in ['int_orders', 'int_order_lines', 'int_refunds'] %}
+{{ entity }}_landed as (
+
+    select
+        source,
+        order_id
+    from {{ ref(entity) }}
+    where order_id is not null and landing_number > {{ run_value('published_landing_high_water') }}
+
+),
+
+{% endfor %}
+refunds_due as (
+
+    select
+        refunds.source,
+        refunds.order_id
+    from {{ ref('int_refunds') }} as refunds
+    cross join current_run
+    where
+        refunds.refunded_at <= current_run.as_of
+        and refunds.refunded_at > current_run.previous_as_of
+
+),
+
+moved as (
+
+    select
+        facts.source,
+        facts.order_id
+    from facts
+    inner join changed_births on facts.anchor_birth = changed_births.anchor_birth
+
+),
+
+everything as (
+
+    select
+        facts.source,
+        facts.order_id
+    from facts
+    where {{ run_value('everything_changed') }}
+
+),
+
+together as (
+
+    select * from int_orders_landed
+    union
+    select * from int_order_lines_landed
+    union
+    select * from int_refunds_landed
+    union
+    select * from refunds_due
+    union
+    select * from moved
+    union
+    select * from everything
+
+)
+
+select
+    {{ text_key(['source', 'order_id']) }} as order_key,
+    source,
+    order_id
+from together

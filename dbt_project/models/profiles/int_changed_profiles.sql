@@ -1,0 +1,140 @@
+{{ config(materialized='table') }}
+
+with profiles as (
+
+    select
+        profile_id,
+        next_change_at
+    from {{ former_state('profiles', 'dim_profiles', {
+        'profile_id': dbt.type_bigint(), 'next_change_at': dbt.type_timestamp()
+    }) }} as former
+
+),
+
+verdicts as (
+
+    select
+        profile_id,
+        next_flip_at
+    from {{ former_state('segments', 'int_segment_verdicts', {
+        'profile_id': dbt.type_bigint(), 'next_flip_at': dbt.type_timestamp()
+    }) }} as former
+
+),
+
+current_run as (
+
+    select * from {{ ref('int_current_run') }}
+
+),
+
+births as (
+
+    select * from {{ ref('int_changed_births') }}
+
+),
+
+events_landed as (
+
+    select distinct profile_id
+    from {{ ref('fct_events') }}
+    where landing_number > {{ run_value('published_landing_high_water') }}
+
+),
+
+orders_changed as (
+
+    select distinct orders.profile_id
+    from {{ ref('fct_orders') }} as orders
+    inner join {{ ref('int_changed_orders') }} as changed on orders.order_key = changed.order_key
+
+),
+
+refunds_landed as (
+
+    select distinct profile_id
+    from {{ ref('fct_loose_refunds') }}
+    where landing_number > {{ run_value('published_landing_high_water') }}
+
+),
+
+contacts_landed as (
+
+    select distinct identifiers.profile_id
+    from {{ ref('int_contacts') }} as contacts
+    inner join {{ ref('int_identifier_values') }} as known
+        on contacts.id_type = known.identifier_type and contacts.contact_id = known.raw_value
+    inner join {{ ref('dim_identifiers') }} as identifiers on known.node = identifiers.birth
+    where contacts.landing_number > {{ run_value('published_landing_high_water') }}
+
+),
+
+-- Categories are joined to lines when profiles are built, so a product that changed reaches those
+-- who bought it.
+products_landed as (
+
+    select distinct orders.profile_id
+    from {{ ref('int_products') }} as products
+    inner join {{ ref('int_order_lines') }} as lines
+        on products.source = lines.source and products.product_id = lines.product_id
+    inner join {{ ref('fct_orders') }} as orders
+        on lines.source = orders.source and lines.order_id = orders.order_id
+    where products.landing_number > {{ run_value('published_landing_high_water') }}
+
+),
+
+everybody as (
+
+    select profiles.profile_id
+    from profiles
+    cross join current_run
+    left join {{ ref('rfm_cut_points') }} as refit
+        on refit.run_number > current_run.previous_run_number and refit.dimension = 'recency' and refit.score = 1
+    where current_run.everything_changed or refit.run_number is not null
+
+),
+
+due as (
+
+    select profiles.profile_id
+    from profiles
+    cross join current_run
+    where profiles.next_change_at <= current_run.as_of
+
+),
+
+flips_due as (
+
+    select verdicts.profile_id
+    from verdicts
+    cross join current_run
+    where verdicts.next_flip_at <= current_run.as_of
+
+),
+
+together as (
+
+    select profile_id from births
+    union
+    select profile_before from births
+    union
+    select profile_id from events_landed
+    union
+    select profile_id from orders_changed
+    union
+    select profile_id from refunds_landed
+    union
+    select profile_id from contacts_landed
+    union
+    select profile_id from products_landed
+    union
+    select profile_id from everybody
+    union
+    select profile_id from due
+    union
+    select profile_id from flips_due
+
+)
+
+select profile_id from together
+where profile_id is not null

@@ -1,0 +1,67 @@
+{{ config(materialized='table') }}
+
+{%- set slots = event_slots('events') %}
+
+with facts as (
+
+    select
+        anchor_birth,
+        visitor_birth
+    from {{ former_state('profiles', 'fct_events', {
+        'anchor_birth': dbt.type_bigint(), 'visitor_birth': dbt.type_bigint()
+    }) }} as former
+
+),
+
+changed_births as (
+
+    select * from {{ ref('int_changed_births') }}
+
+),
+
+-- The first time there is nothing to lay anew: the facts are built whole.
+events as (
+
+    select * from {{ ref('int_events') }}
+    where
+        landing_number > {{ run_value('published_landing_high_water') }}
+        and exists (select 1 from facts)
+
+),
+
+arrived as (
+
+    select distinct coalesce(by_device.node, {{ anchor_birth(slots) }}) as visitor_birth
+    from events
+    {{ anchor_joins(slots) }}
+
+),
+
+moved as (
+
+    select distinct facts.visitor_birth
+    from facts
+    inner join changed_births on facts.anchor_birth = changed_births.anchor_birth
+
+),
+
+everybody as (
+
+    select distinct facts.visitor_birth
+    from facts
+    where {{ run_value('everything_changed') }}
+
+),
+
+together as (
+
+    select visitor_birth from arrived
+    union
+    select visitor_birth from moved
+    union
+    select visitor_birth from everybody
+
+)
+
+select visitor_birth from together
+where visitor_birth is not null

@@ -1,0 +1,43 @@
+{{ config(materialized='table') }}
+
+with rates as (
+
+    select * from {{ ref('exchange_rates') }}
+
+),
+
+intervals as (
+
+    select
+        currency,
+        cast(valid_from as date) as valid_from,
+        lead(cast(valid_from as date)) over (partition by currency order by cast(valid_from as date)) as valid_to,
+        cast(rate_to_base as decimal(18, 8)) as rate
+    from rates
+
+),
+
+base as (
+
+    select * from intervals
+    where currency = {{ run_value('base_currency') }}
+
+)
+
+-- The seed's rates share one reference currency; the deployment's own may be another of them.
+select
+    intervals.currency,
+    greatest(intervals.valid_from, base.valid_from) as valid_from,
+    least(
+        coalesce(intervals.valid_to, cast('9999-12-31' as date)),
+        coalesce(base.valid_to, cast('9999-12-31' as date))
+    ) as valid_to,
+    case
+        when intervals.currency = base.currency then cast(1 as decimal(18, 8))
+        else cast(intervals.rate / base.rate as decimal(18, 8))
+    end as rate
+from intervals
+inner join base
+    on
+        intervals.valid_from < coalesce(base.valid_to, cast('9999-12-31' as date))
+        and base.valid_from < coalesce(intervals.valid_to, cast('9999-12-31' as date))
