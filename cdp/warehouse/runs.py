@@ -98,7 +98,10 @@ def begin_run(warehouse: Warehouse, run_id: str, trigger: str) -> Run:
         assert number is not None
         as_of = again[0] if again else (settings.as_of or now)
         if again:
-            cursor.execute("DELETE FROM governance.runs WHERE run_id = ?", [run_id])
+            # What a run of this id has published stays on record: recorded tables go by it.
+            cursor.execute(
+                "DELETE FROM governance.runs WHERE run_id = ? AND status <> 'published'", [run_id]
+            )
         cursor.execute(
             "INSERT INTO governance.runs VALUES "
             "(?, ?, ?, ?, NULL, 'running', ?, ?, NULL, NULL, ?, ?, ?, ?, ?)",
@@ -134,8 +137,8 @@ def finish_run(warehouse: Warehouse, run: Run, status: RunStatus) -> None:
     """Close a run. A run that has published stays published, whatever came after."""
     warehouse.execute(
         "UPDATE governance.runs SET finished_at = ?, "
-        "status = CASE WHEN status = 'published' THEN status ELSE ? END WHERE run_id = ?",
-        [utc_now(), status, run.run_id],
+        "status = CASE WHEN status = 'published' THEN status ELSE ? END WHERE run_number = ?",
+        [utc_now(), status, run.run_number],
     )
 
 
