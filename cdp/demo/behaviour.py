@@ -202,11 +202,11 @@ def _events(
     # Nothing is bought where nobody can know who it was: an order would tell.
     depth = np.where(sessions.determined, depth, np.minimum(depth, 1))
     counts = np.zeros((total, len(_SHAPE)), np.int64)
-    for slot, (step, least, surely, more) in enumerate(_SHAPE):
+    for slot_number, (its_step, least, surely, more) in enumerate(_SHAPE):
         extra = rng.poisson(more, total) if more else np.zeros(total, np.int64)
-        if step in _SINGLE:
+        if its_step in _SINGLE:
             extra = np.minimum(extra, 1)
-        counts[:, slot] = np.where(depth >= least, surely + extra, 0)
+        counts[:, slot_number] = np.where(depth >= least, surely + extra, 0)
     counts[:, _IDENTIFY_SLOT] = sessions.identifies
     works = np.array([person.company is not None for person in population.people])
     counts[:, _GROUP_SLOT] = sessions.identifies & sessions.logged_in & works[sessions.person]

@@ -101,6 +101,7 @@ def _conflicts(rng: np.random.Generator, window: Window) -> Iterator[SingleLine]
             at,
             json.dumps(message).encode(),
             message_id=message_id,
+            visitor=visitor,
             person_id=f"case:{nth}",
             act=Act(at, "other"),
         )

@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from cdp.demo.catalogue import BOTS, BROWSERS, COUNTRIES, PRODUCTS, STAFF_DOMAIN
 from cdp.demo.commerce import Customer, Line, Order, Refund
-from cdp.demo.lines import Act, SingleLine
+from cdp.demo.lines import Act, Deed, SingleLine
 from cdp.demo.messages import app_context, browser_context, iso
 from cdp.demo.people import DAY, HOUR, MINUTE, Kind, Person
 
 ADDED, ORDERED = "Product Added", "Order Completed"
 _NAMESPACE = uuid.UUID("5b0f3c1a-3f5e-4f0c-9f53-d8a6b6f5a001")
-_ACTS: dict[str, Literal["added", "ordered"]] = {
+_DEEDS: dict[str, Deed] = {
     "product added": "added",
     "order completed": "ordered",
 }
@@ -128,7 +128,7 @@ class _Role:
             message["receivedAt"] = iso(received)
             if style not in ("uncorrected", "rudder"):
                 message["timestamp"] = iso(at)
-        act = _ACTS.get(name.strip().lower().replace("_", " "), "other")
+        deed = _DEEDS.get(name.strip().lower().replace("_", " "), "other")
         counts = agent not in BOTS and self.person.kind is Kind.REGISTERED
         self.cast.lines.append(
             SingleLine(
@@ -138,7 +138,8 @@ class _Role:
                 message_id=message_id if has_message_id else None,
                 person_id=self.person.person_id,
                 kind=self.person.kind.label if agent not in BOTS else "bot",
-                act=Act(at, act, counts),
+                act=Act(at, deed, counts),
+                visitor=device or self.device,
             )
         )
 
@@ -258,6 +259,12 @@ def _visitors(cast: Cast) -> None:
     role = cast.play("first-event-arrived-late", False)
     role.says("page", now - 2 * DAY)
     role.says("page", now - 10 * DAY, received_at=now - DAY)
+    role = cast.play("visits-exactly-30-minutes-apart", False)
+    role.says("page", now - 10 * DAY)
+    role.says("page", now - 10 * DAY + 30 * MINUTE)
+    role = cast.play("visits-just-over-30-minutes-apart", False)
+    role.says("page", now - 10 * DAY)
+    role.says("page", now - 10 * DAY + 30 * MINUTE + 1)
     role = cast.play("first-seen-in-the-store", False)
     role.buys(now - 2 * DAY, 2_000)
 

@@ -34,9 +34,28 @@ def _prefixes(stem: str, first: int, count: int) -> tuple[str, ...]:
     return tuple(f"{stem}{first + number}" for number in range(count))
 
 
-_US_AREAS = (
-    "201 202 203 205 206 207 208 209 210 212 213 214 215 216 217 218 219 224 225 228".split()
-)
+_US_AREAS = [
+    "201",
+    "202",
+    "203",
+    "205",
+    "206",
+    "207",
+    "208",
+    "209",
+    "210",
+    "212",
+    "213",
+    "214",
+    "215",
+    "216",
+    "217",
+    "218",
+    "219",
+    "224",
+    "225",
+    "228",
+]
 
 COUNTRIES = (
     Country(
@@ -65,17 +84,114 @@ COUNTRIES = (
 
 CURRENCIES = ("USD", "EUR", "GBP")
 
-GIVEN_NAMES = (
-    "Anna Ben Clara David Emma Felix Grace Henry Ida Jonas Karl Lena Maria Noah Olivia Paul Quinn "
-    "Rosa Simon Tara Uma Victor Wendy Xavier Yara Zoe Liam Mia Oscar Ella Hugo Alice Louis Chloé "
-    "José Núria Jürgen Zoë Ahmed Fatima Wei Yuki Priya Arjun Sofia Mateo Lucía Amélie Björn Siân"
-).split()
-FAMILY_NAMES = (
-    "Smith Jones Taylor Brown Wilson Miller Davis Garcia Martinez Lopez Müller Schmidt Schneider "
-    "Fischer Weber Wagner Becker Hoffmann Schäfer Koch Bauer Richter Klein Wolf Schröder Neumann "
-    "Martin Bernard Dubois Thomas Robert Petit Durand Leroy Moreau Simon Laurent Lefèvre Rousseau "
-    "O'Brien Murphy Kelly Walsh Nguyen Chen Patel Khan Ali Singh Ibrahim Núñez Muñoz Ortega Ramos"
-).split()
+GIVEN_NAMES = [
+    "Anna",
+    "Ben",
+    "Clara",
+    "David",
+    "Emma",
+    "Felix",
+    "Grace",
+    "Henry",
+    "Ida",
+    "Jonas",
+    "Karl",
+    "Lena",
+    "Maria",
+    "Noah",
+    "Olivia",
+    "Paul",
+    "Quinn",
+    "Rosa",
+    "Simon",
+    "Tara",
+    "Uma",
+    "Victor",
+    "Wendy",
+    "Xavier",
+    "Yara",
+    "Zoe",
+    "Liam",
+    "Mia",
+    "Oscar",
+    "Ella",
+    "Hugo",
+    "Alice",
+    "Louis",
+    "Chloé",
+    "José",
+    "Núria",
+    "Jürgen",
+    "Zoë",
+    "Ahmed",
+    "Fatima",
+    "Wei",
+    "Yuki",
+    "Priya",
+    "Arjun",
+    "Sofia",
+    "Mateo",
+    "Lucía",
+    "Amélie",
+    "Björn",
+    "Siân",
+]
+FAMILY_NAMES = [
+    "Smith",
+    "Jones",
+    "Taylor",
+    "Brown",
+    "Wilson",
+    "Miller",
+    "Davis",
+    "Garcia",
+    "Martinez",
+    "Lopez",
+    "Müller",
+    "Schmidt",
+    "Schneider",
+    "Fischer",
+    "Weber",
+    "Wagner",
+    "Becker",
+    "Hoffmann",
+    "Schäfer",
+    "Koch",
+    "Bauer",
+    "Richter",
+    "Klein",
+    "Wolf",
+    "Schröder",
+    "Neumann",
+    "Martin",
+    "Bernard",
+    "Dubois",
+    "Thomas",
+    "Robert",
+    "Petit",
+    "Durand",
+    "Leroy",
+    "Moreau",
+    "Simon",
+    "Laurent",
+    "Lefèvre",
+    "Rousseau",
+    "O'Brien",
+    "Murphy",
+    "Kelly",
+    "Walsh",
+    "Nguyen",
+    "Chen",
+    "Patel",
+    "Khan",
+    "Ali",
+    "Singh",
+    "Ibrahim",
+    "Núñez",
+    "Muñoz",
+    "Ortega",
+    "Ramos",
+]
 MAIL_DOMAINS = ("mail.example", "post.example", "inbox.example", "web.example")
 
 _CATEGORIES = (
@@ -109,7 +225,7 @@ class Product:
 
 
 def _products() -> tuple[Product, ...]:
-    found = []
+    found: list[Product] = []
     for category, nouns in _CATEGORIES:
         for noun in nouns.split():
             for brand in _BRANDS:
@@ -140,15 +256,23 @@ STATIC_PAGES = (
 )
 
 BROWSERS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/137.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/18.4 Safari/605.1.15",
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/137.0.0.0 Safari/537.36"
+    ),
+    (
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+        "Version/18.4 Safari/605.1.15"
+    ),
     "Mozilla/5.0 (X11; Linux x86_64; rv:139.0) Gecko/20100101 Firefox/139.0",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/18.4 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/137.0.0.0 Mobile Safari/537.36",
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) AppleWebKit/605.1.15 "
+        "(KHTML, like Gecko) Version/18.4 Mobile/15E148 Safari/604.1"
+    ),
+    (
+        "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/137.0.0.0 Mobile Safari/537.36"
+    ),
 )
 APPS = (
     (
@@ -172,8 +296,10 @@ BOTS = (
     "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
     "Mozilla/5.0 (compatible; SemrushBot/7~bl; +http://www.semrush.com/bot.html)",
     "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
-    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; "
-    "+https://openai.com/gptbot)",
+    (
+        "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; "
+        "+https://openai.com/gptbot)"
+    ),
 )
 """User agents of crawlers that name themselves."""
 

@@ -17,11 +17,26 @@ from cdp.demo.commerce import Commerce
 from cdp.demo.messages import iso, text
 from cdp.demo.people import DAY, Kind, Person, Population, Window
 
-COLUMNS = (
-    "Id FirstName LastName Email MobilePhone MailingStreet MailingCity MailingPostalCode "
-    "MailingState MailingCountryCode Birthdate PreferredLanguage AccountName CreatedDate "
-    "LastModifiedDate IsDeleted DeletedDate MasterRecordId"
-).split()
+COLUMNS = [
+    "Id",
+    "FirstName",
+    "LastName",
+    "Email",
+    "MobilePhone",
+    "MailingStreet",
+    "MailingCity",
+    "MailingPostalCode",
+    "MailingState",
+    "MailingCountryCode",
+    "Birthdate",
+    "PreferredLanguage",
+    "AccountName",
+    "CreatedDate",
+    "LastModifiedDate",
+    "IsDeleted",
+    "DeletedDate",
+    "MasterRecordId",
+]
 PURPOSES = ("analytics", "email_marketing", "ads")
 
 
@@ -66,6 +81,30 @@ def _wrong_phone(person: Person) -> str:
     return person.country.dial + person.phone[:-1] + str(last)
 
 
+def _contact(person: Person, row_id: str, created: int, modified: int, **changed: str) -> list[str]:
+    city, region, postal_code = person.city
+    values = {
+        "Id": row_id,
+        "FirstName": person.given_name,
+        "LastName": person.family_name,
+        "Email": person.email,
+        "MobilePhone": person.national_phone,
+        "MailingStreet": person.street,
+        "MailingCity": city,
+        "MailingPostalCode": postal_code,
+        "MailingState": region,
+        "MailingCountryCode": person.country.code,
+        "Birthdate": person.born_on,
+        "PreferredLanguage": person.country.language,
+        "AccountName": person.company or "",
+        "CreatedDate": iso(created),
+        "LastModifiedDate": iso(modified),
+        "IsDeleted": "false",
+        **changed,
+    }
+    return [values.get(column, "") for column in COLUMNS]
+
+
 @dataclass(frozen=True)
 class Crm:
     """The CRM's exports of one chunk: the whole list, and what changed since."""
@@ -88,31 +127,6 @@ def keep_contacts(
         number += 1
         return f"003{chunk:05d}{number:07d}"
 
-    def contact(
-        person: Person, row_id: str, created: int, modified: int, **changed: str
-    ) -> list[str]:
-        city, region, postal_code = person.city
-        values = {
-            "Id": row_id,
-            "FirstName": person.given_name,
-            "LastName": person.family_name,
-            "Email": person.email,
-            "MobilePhone": person.national_phone,
-            "MailingStreet": person.street,
-            "MailingCity": city,
-            "MailingPostalCode": postal_code,
-            "MailingState": region,
-            "MailingCountryCode": person.country.code,
-            "Birthdate": person.born_on,
-            "PreferredLanguage": person.country.language,
-            "AccountName": person.company or "",
-            "CreatedDate": iso(created),
-            "LastModifiedDate": iso(modified),
-            "IsDeleted": "false",
-            **changed,
-        }
-        return [values.get(column, "") for column in COLUMNS]
-
     for person in population.people:
         draw = rng.random(4)
         if person.kind is Kind.REGISTERED:
@@ -129,27 +143,31 @@ def keep_contacts(
         changed_at = window.start + int(draw[2] * 0.6 * (window.end - window.start))
         row_id = next_id()
         loud = {"Email": person.email.upper()} if draw[3] < 0.15 else {}
-        values = contact(person, row_id, created, changed_at, **loud)
+        values = _contact(person, row_id, created, changed_at, **loud)
         first.append(Row(row_id, csv_line(values), person.person_id))
         fate = rng.random()
         if fate < 0.05:
             # The second export repeats what did not change, and brings the changes.
             second.append(Row(row_id, csv_line(values), person.person_id, outcome="duplicate"))
         elif fate < 0.1:
-            later = contact(person, row_id, created, window.end - 2 * DAY, MailingCity="Moved")
+            later = _contact(person, row_id, created, window.end - 2 * DAY, MailingCity="Moved")
             second.append(Row(row_id, csv_line(later), person.person_id))
         elif fate < 0.115:
             gone = iso(window.end - 3 * DAY)
-            deleted = contact(
+            deleted = _contact(
                 person, row_id, created, window.end - 3 * DAY, IsDeleted="true", DeletedDate=gone
             )
             second.append(Row(row_id, csv_line(deleted), person.person_id))
         if rng.random() < 0.12:
-            first.append(_double(rng, person, row_id, next_id(), created, changed_at, contact))
+            first.append(_double(rng, person, row_id, next_id(), created, changed_at))
+    if first:
+        second += _broken_contacts(first)
     return Crm(first, second)
 
 
-def _double(rng, person, row_id, other_id, created, changed_at, contact):  # type: ignore[no-untyped-def]
+def _double(
+    rng: np.random.Generator, person: Person, row_id: str, other_id: str, created: int, changed: int
+) -> Row:
     """The same person once more, as somebody typed it in again."""
     names = {
         "FirstName": _typo(rng, person.given_name),
@@ -176,8 +194,21 @@ def _double(rng, person, row_id, other_id, created, changed_at, contact):  # typ
         names["Email"] = _mail_typo(rng, person.email)
         names["MobilePhone"] = _wrong_phone(person)
         determined = False
-    values = contact(person, other_id, created, changed_at, **names)
+    values = _contact(person, other_id, created, changed, **names)
     return Row(other_id, csv_line(values), person.person_id, determined)
+
+
+def _broken_contacts(rows: list[Row]) -> list[Row]:
+    """Contacts that no export should hold: one without an id, one version that says two things."""
+    values = next(csv.reader([rows[0].line]))
+    without_id = ["", *values[1:]]
+    contradiction = list(values)
+    contradiction[COLUMNS.index("MailingStreet")] = "Somewhere else 1"
+    nobody = rows[0].person_id
+    return [
+        Row("", csv_line(without_id), nobody, False, "quarantined", "missing_key"),
+        Row(rows[0].key, csv_line(contradiction), nobody, False, "quarantined", "key_conflict"),
+    ]
 
 
 def keep_consents(
@@ -225,4 +256,10 @@ def keep_consents(
                 if way < 0.18:
                     again = withdrawn + int(rng.random() * (window.end - withdrawn))
                     record(person, purpose, "granted", again)
+    for line, reason in (
+        ('{"record":"cr-broken-1","purpose":', "malformed_json"),
+        ('["ads"]', "not_an_object"),
+        (text({"purpose": "ads", "decision": "granted"}), "missing_key"),
+    ):
+        rows.append(Row("", line + "\n", "", False, "quarantined", reason))
     return rows

@@ -11,6 +11,7 @@ from typing import Literal
 
 Platform = Literal["mobile", "web"]
 Outcome = Literal["landed", "duplicate", "quarantined"]
+Deed = Literal["added", "ordered", "other"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Act:
     """What a landed event says that somebody did."""
 
     at: int
-    name: Literal["added", "ordered", "other"]
+    name: Deed
     counts: bool = True
     """False for bots and the shop's own people."""
 
@@ -35,6 +36,8 @@ class SingleLine:
     outcome: Outcome = "landed"
     reason: str | None = None
     message_id: str | None = None
+    visitor: str | None = None
+    """The device's anonymous id."""
     person_id: str | None = None
     kind: str = "person"
     act: Act | None = None

@@ -31,6 +31,8 @@ from cdp.demo.catalogue import (
 )
 from cdp.demo.people import MINUTE, Ints, Kind, Person, Population, uuids
 
+MessageIds = np.ndarray[Any, np.dtype[np.uint8]]
+"""Ids of messages as rows of 36 ASCII bytes."""
 _SPELLINGS = ("Product Added", "product_added", "PRODUCT ADDED", " Product Added ")
 """One event name in several casings, as real senders have it; the first is the usual."""
 _QUERIES = ("kettle", "rain jacket", "gift for dad", "größe 42", "50% off", 'the "good" lamp')
@@ -204,7 +206,8 @@ def number_fragments(
     )
 
     def of_product(rows: Ints) -> Ints:
-        return events.product[rows] * width + currency[events.person[rows]]
+        number: Ints = events.product[rows] * width + currency[events.person[rows]]
+        return number
 
     fill(Step.VIEW, lambda rows: base_view + of_product(rows))
     base_added = bodies.add(
@@ -220,7 +223,8 @@ def number_fragments(
 
     def in_cart(rows: Ints, name: Ints) -> Ints:
         with_quantity = of_product(rows) * 3 + events.quantity[rows] - 1
-        return base_added + with_quantity * (len(_SPELLINGS) + 1) + name
+        number: Ints = with_quantity * (len(_SPELLINGS) + 1) + name + base_added
+        return number
 
     fill(Step.ADD, lambda rows: in_cart(rows, spelling[rows]))
     fill(Step.REMOVE, lambda rows: in_cart(rows, np.full(len(rows), len(_SPELLINGS))))
@@ -348,7 +352,7 @@ class Clock:
         return [self._minutes.take(minute), self._rest[ending].take(pa.array(moments % MINUTE))]
 
 
-def message_ids(rng: np.random.Generator, count: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def message_ids(rng: np.random.Generator, count: int) -> MessageIds:
     """Ids of messages, as rows of ASCII bytes."""
     return uuids(rng, count)
 
@@ -365,7 +369,7 @@ def render(
     numbered: Numbered,
     events: Events,
     rows: Ints,
-    ids: np.ndarray[Any, np.dtype[np.uint8]],
+    ids: MessageIds,
     skew: Ints,
     clock: Clock,
     with_timestamp: bool,

@@ -27,6 +27,7 @@ from cdp.demo.contacts import COLUMNS, Row, csv_line, keep_consents, keep_contac
 from cdp.demo.lines import SingleLine
 from cdp.demo.messages import (
     Clock,
+    MessageIds,
     Numbered,
     ascii_array,
     message_ids,
@@ -35,8 +36,16 @@ from cdp.demo.messages import (
 )
 from cdp.demo.people import DAY, Bools, Ints, Population, Window, populate
 from cdp.demo.rates import Rates, read_rates
-from cdp.demo.tables import TruthFiles, chosen, repeated
-from cdp.demo.truth import Known, judge, learn_act, learn_events, learn_orders
+from cdp.demo.tables import SCHEMAS, TruthFiles, chosen, repeated
+from cdp.demo.truth import (
+    Known,
+    count_sessions,
+    count_single_sessions,
+    judge,
+    learn_act,
+    learn_events,
+    learn_orders,
+)
 
 SHOP_END = datetime(2026, 6, 30, 12, tzinfo=UTC)
 """The moment at which the shop ends, and for which its truth holds."""
@@ -110,7 +119,6 @@ def generate(
             if on_progress:
                 on_progress(first + count, people)
     work.database.close()
-    work.publish()
     shop = DemoShop(
         home=home,
         people=people,
@@ -125,7 +133,9 @@ def generate(
     )
     receipt = {**asdict(shop), "end": end.isoformat()}
     del receipt["home"]
+    # Before any file has its name, so that a call cut off from here on leaves nothing unknown.
     (home / _RECEIPT).write_text(json.dumps(receipt, indent=1) + "\n")
+    work.publish()
     return shop
 
 
@@ -133,8 +143,11 @@ def _make_room(home: Path) -> None:
     """Remove the shop that an earlier call left, and nothing else."""
     receipt = home / _RECEIPT
     if receipt.exists():
+        # The receipt goes last, so that a call that was cut off here is made good by the next.
         for name in json.loads(receipt.read_text())["files"]:
-            (home / name).unlink(missing_ok=True)
+            if name != _RECEIPT:
+                (home / name).unlink(missing_ok=True)
+        receipt.unlink()
     for folder in ("landing/web", "landing/crm", "landing/consent", "demo", "truth"):
         (home / folder).mkdir(parents=True, exist_ok=True)
         for path in sorted((home / folder).rglob("*")):
@@ -161,7 +174,7 @@ class _Work:
     def __init__(self, home: Path, window: Window, seed: int, rates: Rates) -> None:
         self._home, self._window, self._seed, self._rates = home, window, seed, rates
         self.event_lines = self.orders = self.contacts = self.consents = 0
-        self.files: list[str] = [f"truth/{name}.parquet" for name in _TRUTH]
+        self.files: list[str] = [f"truth/{name}.parquet" for name in SCHEMAS]
         for leftover in (home / "landing").rglob("*.part"):
             leftover.unlink()
         shop = self._new_file("demo/shop.sqlite")
@@ -229,12 +242,8 @@ class _Work:
         self.database.add(commerce)
         learn_orders(known, commerce.orders)
         self._add_shop_truth(truth, commerce)
-        exports = (
-            ("2026", contacts.first_export, 30),
-            ("2026", contacts.second_export, 1),
-        )
-        for _, rows, days_ago in exports:
-            day = _day_text((window.end // DAY) - days_ago)
+        for rows, days_ago in ((contacts.first_export, 30), (contacts.second_export, 1)):
+            day = _day_text(window.end // DAY - days_ago)
             name = f"landing/crm/contacts-{day}-{chunk:04d}.csv"
             self._write_rows(truth, "crm", "contacts", name, rows, csv_line(list(COLUMNS)))
         day = _day_text(window.end // DAY)
@@ -244,6 +253,19 @@ class _Work:
         self.contacts += len(contacts.first_export) + len(contacts.second_export)
         self.consents += len(consents)
         self._add_verdicts(truth, known)
+        sessions = [
+            *count_sessions(population, events),
+            *count_single_sessions(single, window.end),
+        ]
+        truth.add(
+            "sessions",
+            {
+                "anonymous_id": [each.anonymous_id for each in sessions],
+                "person_id": [each.person_id for each in sessions],
+                "session_count": [each.session_count for each in sessions],
+                "event_count": [each.event_count for each in sessions],
+            },
+        )
 
     # --- events --------------------------------------------------------------------------------
 
@@ -256,7 +278,7 @@ class _Work:
         population: Population,
         events: Events,
         numbered: Numbered,
-        ids: np.ndarray,  # type: ignore[type-arg]
+        ids: MessageIds,
         single: list[SingleLine],
         rank: Ints,
         known: dict[str, Known],
@@ -483,9 +505,6 @@ class _Work:
                 "person_id": [person_id for _, person_id in members],
             },
         )
-
-
-_TRUTH = ("rows", "outcomes", "profiles", "segments")
 
 
 def _add_outcomes(

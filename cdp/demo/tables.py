@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,6 +57,14 @@ SCHEMAS = {
             pa.field("last_purchase_date", _TIME),
         ]
     ),
+    "sessions": pa.schema(
+        [
+            pa.field("anonymous_id", pa.string()),
+            pa.field("person_id", pa.string(), metadata={"is": "whose device it is"}),
+            pa.field("session_count", pa.int64()),
+            pa.field("event_count", pa.int64()),
+        ]
+    ),
     "segments": pa.schema([pa.field("segment", pa.string()), pa.field("person_id", pa.string())]),
 }
 
@@ -70,7 +78,7 @@ class TruthFiles:
             for name, schema in SCHEMAS.items()
         }
 
-    def __enter__(self) -> TruthFiles:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -9,16 +9,18 @@ held against a model.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 
 from cdp.demo.behaviour import Events, Step
 from cdp.demo.commerce import Order
-from cdp.demo.lines import Act
-from cdp.demo.people import DAY, HOUR, Ints, Kind, Population
+from cdp.demo.lines import Act, SingleLine
+from cdp.demo.people import DAY, HOUR, MINUTE, Ints, Kind, Population
 from cdp.demo.rates import Rates
 
 SEGMENTS = ("active_cart_abandoners", "new_visitors", "loyal_customers", "high_value_recent")
@@ -171,3 +173,52 @@ def _net(order: Order, rates: Rates, as_of: int) -> Decimal:
 
 def _day(at: int) -> date:
     return datetime.fromtimestamp(at / 1000, UTC).date()
+
+
+@dataclass(frozen=True)
+class Visits:
+    """How often one device came; a gap of over 30 minutes parts two sessions."""
+
+    anonymous_id: str
+    person_id: str
+    session_count: int
+    event_count: int
+
+
+def count_sessions(population: Population, events: Events) -> list[Visits]:
+    """Count the sessions of every device of a chunk but those of bots and staff."""
+    kind = population.kind[events.person]
+    mine = np.flatnonzero((kind != Kind.STAFF) & (kind != Kind.BOT))
+    mine = mine[np.lexsort((events.at[mine], events.device[mine]))]
+    device, at = events.device[mine], events.at[mine]
+    opens = np.ones(len(mine), np.bool_)
+    opens[1:] = (device[1:] != device[:-1]) | (at[1:] - at[:-1] > 30 * MINUTE)
+    devices = len(population.device_owner)
+    sessions = np.bincount(device[opens], minlength=devices)
+    number = np.bincount(device, minlength=devices)
+    return [
+        Visits(
+            population.anonymous_ids[each],
+            population.people[population.device_owner[each]].person_id,
+            int(sessions[each]),
+            int(number[each]),
+        )
+        for each in np.flatnonzero(number).tolist()
+    ]
+
+
+def count_single_sessions(lines: Iterable[SingleLine], as_of: int) -> list[Visits]:
+    """Count the sessions of the devices of single lines, but of those with a future to come."""
+    found: dict[str, list[SingleLine]] = {}
+    for line in lines:
+        if line.visitor and line.act and line.act.counts:
+            found.setdefault(line.visitor, []).append(line)
+    visits = []
+    for visitor, its in found.items():
+        times = sorted(line.act.at for line in its if line.act)
+        if times[-1] > as_of:
+            continue
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        count = 1 + sum(gap > 30 * MINUTE for gap in gaps)
+        visits.append(Visits(visitor, its[0].person_id or "", count, len(times)))
+    return visits
