@@ -188,6 +188,8 @@ def populate(
         mail = f"{local}.{number}@{MAIL_DOMAINS[domain[row]]}"
         if its_kind is Kind.STAFF:
             mail = f"{local}.{chunk}-{number}@{STAFF_DOMAIN}"
+        # A guest who left a second address only would be two people to the data.
+        is_known = its_kind is Kind.REGISTERED
         people.append(
             Person(
                 person_id=f"{letter}{number:07d}",
@@ -196,7 +198,7 @@ def populate(
                 given_name=one,
                 family_name=other,
                 email=mail,
-                second_email=f"{local}.{number}@work.example" if second[row] else None,
+                second_email=f"{local}.{number}@work.example" if second[row] and is_known else None,
                 phone=phone_number(land, first + row),
                 born_on=birth_dates[row],
                 street=f"{other} Street {house[row]}",

@@ -77,6 +77,10 @@ class DemoShop:
     files: tuple[str, ...]
     """All files, below the home."""
 
+    def truth(self, name: str) -> Path:
+        """The file with one part of the truth: rows, outcomes, profiles, sessions or segments."""
+        return self.home / "truth" / f"{name}.parquet"
+
 
 def generate(
     home: Path,
