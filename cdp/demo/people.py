@@ -99,7 +99,6 @@ class Population:
 
     people: list[Person]
     kind: Ints
-    country: Ints
     first_device: Ints
     device_count: Ints
     device_owner: Ints
@@ -145,15 +144,11 @@ def phone_number(country: Country, number: int) -> str:
 
 def ascii_letters(name: str) -> str:
     """A name as it stands in an e-mail address."""
-    plain = name.lower().translate(
-        str.maketrans("üöäéèîñíúøåç", "uoaeeiniuoac", "'")  # codespell:ignore
-    )
+    plain = name.lower().translate(str.maketrans("üöäéèîñíúøåç", "uoaeeiniuoac", "'"))
     return "".join(letter for letter in plain if letter.isascii() and letter.isalpha())
 
 
-def populate(
-    rng: np.random.Generator, chunk: int, first: int, count: int, with_shared: bool = True
-) -> Population:
+def populate(rng: np.random.Generator, chunk: int, first: int, count: int) -> Population:
     """Draw the people of a chunk: `count` shoppers numbered from `first`, its staff and bots."""
     staff, bots = max(1, count // 500), max(1, count // 125)
     kind = np.concatenate(
@@ -211,12 +206,10 @@ def populate(
                 }.get(its_kind),
             )
         )
-    return _with_devices(rng, people, kind, country.astype(np.int64), with_shared)
+    return _with_devices(rng, people, kind)
 
 
-def _with_devices(
-    rng: np.random.Generator, people: list[Person], kind: Ints, country: Ints, with_shared: bool
-) -> Population:
+def _with_devices(rng: np.random.Generator, people: list[Person], kind: Ints) -> Population:
     total = len(kind)
     device_count = np.ones(total, np.int64)
     registered, guest = kind == Kind.REGISTERED, kind == Kind.GUEST
@@ -228,14 +221,13 @@ def _with_devices(
     first_device = np.cumsum(device_count) - device_count
     owner = np.repeat(np.arange(total), device_count)
     shared = np.full(total, -1, np.int64)
-    if with_shared:
-        # About one registered person in twenty has a household browser beside their own devices,
-        # on which a second person logs in too.
-        shoppers = np.flatnonzero(registered)
-        pairs = shoppers[: len(shoppers) // 2 * 2].reshape(-1, 2)
-        pairs = pairs[rng.random(len(pairs)) < 0.05]
-        shared[pairs] = len(owner) + np.arange(len(pairs))[:, None]
-        owner = np.concatenate([owner, pairs[:, 0]])
+    # About one registered person in twenty has a household browser beside their own devices,
+    # on which a second person logs in too.
+    shoppers = np.flatnonzero(registered)
+    pairs = shoppers[: len(shoppers) // 2 * 2].reshape(-1, 2)
+    pairs = pairs[rng.random(len(pairs)) < 0.05]
+    shared[pairs] = len(owner) + np.arange(len(pairs))[:, None]
+    owner = np.concatenate([owner, pairs[:, 0]])
     app_share = np.array([0.28, 0.1, 0.1, 0, 0, 0])
     is_app = rng.random(len(owner)) < app_share[kind[owner]]
     is_app[device_count.sum() :] = False
@@ -253,7 +245,6 @@ def _with_devices(
     return Population(
         people=people,
         kind=kind,
-        country=country,
         first_device=first_device,
         device_count=device_count,
         device_owner=owner,
