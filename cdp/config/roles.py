@@ -44,6 +44,10 @@ class Role(BaseModel):
     shows: Literal["all"] | tuple[str, ...] = Field(
         description="Classes of personal data that the role sees; all others are null."
     )
+    group: str | None = Field(
+        None,
+        description="Operating-system group that may enter the folder of the role, shut to others.",
+    )
     core: tuple[TablePattern, ...] = Field(description="Tables published at every run.")
     facts: tuple[TablePattern, ...] = Field((), description="Tables that change with a batch.")
 

@@ -18,6 +18,7 @@ The order, and what a kill leaves at each step:
 
 from __future__ import annotations
 
+import grp
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -120,6 +121,7 @@ def publish(
     settings = warehouse.settings
     refuse_unless_ready(warehouse, run)
     roles, personal_data = load_roles(settings), load_personal_data(settings)
+    _refuse_unknown_groups(roles)
     tables = _tables_of_roles(warehouse, roles, personal_data, load_catalogue(project))
     facts = _facts_of_run(warehouse, run)
     remove_leftovers(settings)
@@ -305,6 +307,19 @@ def _remove_old_sets(settings: Settings, current: Path) -> None:
 
 
 # --- what goes into a set ------------------------------------------------------------------------
+
+
+def _refuse_unknown_groups(roles: Mapping[str, Role]) -> None:
+    for role in roles.values():
+        try:
+            if role.group:
+                grp.getgrnam(role.group)
+        except KeyError:
+            raise PublishRefused(
+                "serving",
+                f"config/roles.yml gives role {role.name} to the group {role.group}, which this "
+                "machine does not have; create it or take the line out",
+            ) from None
 
 
 def _tables_of_roles(

@@ -37,7 +37,11 @@ from cdp.warehouse.store import CATALOG, Warehouse
 
 _CANDIDATE = "candidate"
 _BUCKET = 122_880
-"""Keys in a range: the rows of one row group, so that a changed range costs about one read."""
+"""Keys in a range that the manifest has a checksum of: about one row group."""
+
+_PARTS = 1_000_000
+"""Changed ranges are cut into about this many parts to find what to replace. In a large table,
+grouping by single keys costs several times as much as writing a changed row's neighbours too."""
 
 _SMALL_SHARE = 0.3
 """Above this share of changed rows a table is written anew instead of patched."""
@@ -109,7 +113,7 @@ class SetWriter:
         """Write one file of a role into the candidate's folder, whole or by what has changed."""
         name = f"{section}.duckdb"
         path = folder / role.name / name
-        path.parent.mkdir(exist_ok=True)
+        _prepare_folder(path.parent, role)
         before = self.previous_files.get(role.name, {}).get(name)
         changed = self._changed(before, tables) if before else None
         if before is None or changed is None or _is_bloated(before):
@@ -244,37 +248,33 @@ class SetWriter:
             self._replace(cursor, table, visible)
             return
         key, numbers = _quoted(table.key), ", ".join(buckets)
+        total = _scalar(cursor, f"SELECT count(*) FROM {_target(table)}")
+        part = f"coalesce({key} // {1 + total // _PARTS}, -1)"
         bucket = f"coalesce({key} // {_BUCKET}, -1) IN ({numbers})"
         # Both sides as the role sees them: what a mask hides makes no row differ.
         compared = self._compared(table)
-        sides = [
-            f"SELECT coalesce({key}, -1) AS key, count(*) AS n, sum(hash({compared})) AS total "
+        now, before = (
+            f"SELECT {part} AS part, count(*) AS n, sum(hash({compared})) AS total "
             f"FROM {relation} WHERE {bucket} GROUP BY 1"
-            for relation in (
-                f"(SELECT {visible} FROM {_source(table)})",
-                _target(table),
-            )
-        ]
+            for relation in (f"(SELECT {visible} FROM {_source(table)})", _target(table))
+        )
         cursor.execute(
-            "CREATE OR REPLACE TEMP TABLE changed_keys AS "
-            f"SELECT coalesce(now.key, before.key) AS key FROM ({sides[0]}) AS now "
-            f"FULL JOIN ({sides[1]}) AS before ON now.key = before.key "
+            "CREATE OR REPLACE TEMP TABLE changed_parts AS "
+            f"SELECT coalesce(now.part, before.part) AS part FROM ({now}) AS now "
+            f"FULL JOIN ({before}) AS before ON now.part = before.part "
             "WHERE now.n IS DISTINCT FROM before.n OR now.total IS DISTINCT FROM before.total"
         )
-        count = _scalar(cursor, "SELECT count(*) FROM temp.changed_keys")
-        total = _scalar(cursor, f"SELECT count(*) FROM {_source(table)}")
-        if count > _SMALL_SHARE * total:
+        picked = f"{part} IN (SELECT changed.part FROM temp.changed_parts AS changed)"
+        leaving = _scalar(cursor, f"SELECT count(*) FROM {_target(table)} WHERE {picked}")
+        if leaving > _SMALL_SHARE * total:
             self._replace(cursor, table, visible)
-        elif count:
-            picked = (
-                f"coalesce({key}, -1) IN (SELECT changed.key FROM temp.changed_keys AS changed)"
-            )
+        else:
             cursor.execute(f"DELETE FROM {_target(table)} WHERE {picked}")
             cursor.execute(
                 f"INSERT INTO {_target(table)} "
                 f"SELECT {visible} FROM {_source(table)} WHERE {picked}"
             )
-        cursor.execute("DROP TABLE temp.changed_keys")
+        cursor.execute("DROP TABLE temp.changed_parts")
 
     def _replace(self, cursor: duckdb.DuckDBPyConnection, table: ServedTable, visible: str) -> None:
         cursor.execute(
@@ -355,6 +355,14 @@ class SetWriter:
                 cursor.execute(f"DETACH {_CANDIDATE}")
 
 
+def _prepare_folder(folder: Path, role: Role) -> None:
+    """The folder of a role; shut to everybody else where the role has a group of its own."""
+    folder.mkdir(exist_ok=True)
+    if role.group:
+        shutil.chown(folder, group=role.group)
+        folder.chmod(0o750)
+
+
 def _is_bloated(file: FileContent) -> bool:
     grown = file.bytes - file.whole_bytes
     return grown > _SLACK and file.bytes > _BLOAT * file.whole_bytes
@@ -396,10 +404,10 @@ def served_tables(
         ServedTable(
             schema,
             name,
-            tuple(columns[schema, name]),
-            catalogue.get((schema, name)),
-            stay.get((schema, name)),
-        )  # fmt: skip
+            columns=tuple(columns[schema, name]),
+            model=catalogue.get((schema, name)),
+            view_sql=stay.get((schema, name)),
+        )
         for schema, name in names
     ]
 
@@ -460,6 +468,8 @@ def _insert(
     cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]
 ) -> None:
     """Insert rows by one statement: a list for each column."""
+    if not rows:
+        return
     columns = list(map(list, zip(*rows, strict=True)))
     cursor.execute(f"INSERT INTO {table} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
 

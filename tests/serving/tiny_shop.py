@@ -86,12 +86,15 @@ class TinyShop:
     Attributes:
         people: profiles 1 to that number; each has two events and an order.
         version: written into every row of what is built next.
+        logic: stands for all that decides what tables hold; tables differ in nothing else.
+        gate: what the gate of serving answers.
     """
 
     warehouse: Warehouse
     project: Path
     people: int = 50
     version: int = 1
+    logic: str = "as shipped"
     gate: bool = True
 
     @property
@@ -100,7 +103,12 @@ class TinyShop:
 
     def begin(self, run_id: str) -> Run:
         recover_publication(self.warehouse)
-        return begin_run(self.warehouse, run_id, "test")
+        run = begin_run(self.warehouse, run_id, "test")
+        self.warehouse.execute(
+            "UPDATE governance.runs SET logic_hash = ? WHERE run_number = ?",
+            [self.logic, run.run_number],
+        )
+        return run
 
     def build(self, run: Run, *, failed_gate: str | None = None) -> None:
         """Build every table for a run, and let every gate but one pass."""
