@@ -62,9 +62,7 @@ def arm(name: str, action: Action = kill, *, on_pass: int = 1) -> None:
         KeyError: no point has that name.
     """
     if name not in POINTS:
-        raise KeyError(
-            f"no fault point is called '{name}'; there are: {', '.join(POINTS)}"
-        )
+        raise KeyError(f"no fault point is called '{name}'; there are: {', '.join(POINTS)}")
     _armed[name] = (on_pass, action)
 
 
@@ -82,9 +80,7 @@ def reached(name: str) -> None:
     if not _armed:
         return
     if name not in POINTS:
-        raise KeyError(
-            f"no fault point is called '{name}'; declare it in {__name__}.POINTS"
-        )
+        raise KeyError(f"no fault point is called '{name}'; declare it in {__name__}.POINTS")
     if name not in _armed:
         return
     remaining, action = _armed[name]

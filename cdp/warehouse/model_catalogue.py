@@ -1,7 +1,8 @@
-"""What the dbt project says of its models: descriptions, columns, keys.
+"""What tables there are: as the dbt project describes its models, and as the warehouse has them.
 
 Belongs here: reading the YAML files of a dbt project without dbt, so that a process which only
-publishes or checks need not parse the project (seconds). Does not belong here: building anything.
+publishes or checks need not parse the project (seconds); listing the warehouse's columns. Does not
+belong here: building anything.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 
 from cdp.config.personal_data import Column
+from cdp.warehouse.store import Warehouse
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -63,6 +65,18 @@ def load_catalogue(project: Path) -> Catalogue:
             catalogue[model.schema, model.name] = model
     _kept[project] = (state, catalogue)
     return catalogue
+
+
+def warehouse_columns(warehouse: Warehouse) -> list[Column]:
+    """Every column that the warehouse has, in the order of tables and of columns in them."""
+    return [
+        Column(*row)
+        for row in warehouse.rows(
+            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND NOT internal "
+            "ORDER BY schema_name, table_name, column_index"
+        )
+    ]
 
 
 def _model(schema: str, node: Mapping[str, Any]) -> Model:

@@ -248,15 +248,19 @@ def recover_publication(warehouse: Warehouse) -> str | None:
         return None
     recorded = warehouse.scalar(
         "SELECT count(*) FROM serving.publications AS p "
-        "JOIN governance.runs AS r ON r.run_number = p.run_number AND r.status = 'published' "
+        "JOIN governance.runs AS r ON r.run_number = p.run_number AND r.run_id = p.run_id "
+        "AND r.status = 'published' "
         "WHERE p.set_name = ?",
         [path.name],
     )
     amended = None
     if not recorded:
         manifest = read_manifest(path)
-        _record(warehouse, manifest)
-        amended = manifest.run_id
+        # A warehouse that was restored or begun anew knows nothing of the run; what its own tables
+        # hold has not been published then, and the record must not say so.
+        if _knows(warehouse, manifest):
+            _record(warehouse, manifest)
+            amended = manifest.run_id
     _remove_old_sets(settings, path)
     return amended
 
@@ -285,14 +289,25 @@ def _record(warehouse: Warehouse, manifest: Manifest) -> None:
         reached("publish.in_record")
         cursor.execute(
             "UPDATE governance.runs SET status = 'published', published_set = ?, "
-            "landing_high_water = ?, finished_at = coalesce(finished_at, ?) WHERE run_number = ?",
+            "landing_high_water = ?, finished_at = coalesce(finished_at, ?) "
+            "WHERE run_number = ? AND run_id = ?",
             [
                 manifest.set_name,
                 manifest.landing_high_water,
                 manifest.published_at,
                 manifest.run_number,
+                manifest.run_id,
             ],
         )
+
+
+def _knows(warehouse: Warehouse, manifest: Manifest) -> bool:
+    return bool(
+        warehouse.scalar(
+            "SELECT count(*) FROM governance.runs WHERE run_number = ? AND run_id = ?",
+            [manifest.run_number, manifest.run_id],
+        )
+    )
 
 
 def _remove_old_sets(settings: Settings, current: Path) -> None:

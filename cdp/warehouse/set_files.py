@@ -32,7 +32,7 @@ from sqlglot import exp
 from cdp.config.personal_data import Column, PersonalData
 from cdp.config.roles import Role
 from cdp.warehouse.manifest import FileContent, TableContent, file_hash, sync
-from cdp.warehouse.model_catalogue import Catalogue, Model
+from cdp.warehouse.model_catalogue import Catalogue, Model, warehouse_columns
 from cdp.warehouse.store import CATALOG, Warehouse
 
 _CANDIDATE = "candidate"
@@ -377,11 +377,8 @@ def served_tables(
     view over tables that the reader does not have would be of no use.
     """
     columns: dict[tuple[str, str], list[Column]] = {}
-    for schema, table, column, kind in warehouse.rows(
-        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
-        f"WHERE database_name = '{CATALOG}' AND NOT internal ORDER BY table_oid, column_index"
-    ):
-        columns.setdefault((schema, table), []).append(Column(schema, table, column, kind))
+    for column in warehouse_columns(warehouse):
+        columns.setdefault((column.schema, column.table), []).append(column)
     views = {
         (schema, name): sql
         for schema, name, sql in warehouse.rows(

@@ -5,6 +5,7 @@ A kill at each named point here; many more, under the eyes of readers, in tests/
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from cdp.warehouse.publishing import recover_publication
 from cdp.warehouse.readers import open_reader
 from cdp.warehouse.serving_sets import current_set, published_sets, sets_dir
 from tests.serving.killed_run import people_of, run_and_kill
-from tests.serving.tiny_shop import TinyShop, open_shop, prepare_settings
+from tests.serving.tiny_shop import TinyShop, open_shop, prepare_project, prepare_settings
 from tests.serving.whole_set import Seen, look
 
 PUBLISHING = [point for point in POINTS if point.startswith("publish.")]
@@ -61,14 +62,22 @@ def all_is_right(shop: TinyShop, published: list[str]) -> None:
     verify_set(current)
 
 
-@pytest.mark.parametrize("point", PUBLISHING)
-def test_after_a_kill_readers_have_a_whole_set_and_the_next_run_publishes(
-    home: Path, project: Path, point: str
-) -> None:
-    # Sets enough that the killed run has an old one to remove.
-    with open_shop(home, project) as shop:
+@pytest.fixture(scope="module")
+def after_three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data home with sets enough that the next run has an old one to remove."""
+    folder = tmp_path_factory.mktemp("three-runs")
+    project = prepare_project(folder / "project")
+    with open_shop(folder / "home", project) as shop:
         for version in (1, 2, 3):
             publish_version(shop, f"run{version}", version)
+    return folder / "home"
+
+
+@pytest.mark.parametrize("point", PUBLISHING)
+def test_after_a_kill_readers_have_a_whole_set_and_the_next_run_publishes(
+    home: Path, project: Path, after_three_runs: Path, point: str
+) -> None:
+    shutil.copytree(after_three_runs, home, symlinks=True)
     run_and_kill(home, project, "killed", 4, point)
 
     was_swapped = point in SWAPPED
@@ -102,6 +111,27 @@ def test_a_killed_run_that_is_begun_again_under_its_id_keeps_what_it_has_publish
             "SELECT run_number, run_id, status FROM governance.runs ORDER BY run_number"
         ) == [(1, "same", "published"), (2, "same", "published")]
     assert version_read(home) == 2
+
+
+def test_a_warehouse_begun_anew_beside_old_sets_does_not_take_them_for_its_own(
+    home: Path, project: Path
+) -> None:
+    with open_shop(home, project) as shop:
+        for number in (1, 2, 3):
+            publish_version(shop, f"old{number}", number)
+        settings = shop.settings
+    settings.warehouse_file.unlink()
+    with open_shop(home, project) as shop:
+        run = shop.begin("new1")
+        assert shop.warehouse.rows("SELECT run_id, status FROM governance.runs") == [
+            ("new1", "running")
+        ]
+        assert version_read(home) == 3
+        shop.version, shop.people = 4, people_of(4)
+        shop.build(run)
+        shop.publish(run)
+        all_is_right(shop, ["new1"])
+    assert version_read(home) == 4
 
 
 def test_a_run_is_only_killed_at_points_that_are_declared() -> None:

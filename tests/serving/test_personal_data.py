@@ -14,8 +14,9 @@ from cdp.config.personal_data import (
     load_personal_data,
 )
 from cdp.config.yaml_text import ConfigError
-from cdp.warehouse.model_catalogue import load_catalogue
+from cdp.warehouse.model_catalogue import load_catalogue, warehouse_columns
 from cdp.warehouse.settings import PROJECT_ROOT, load_settings
+from tests.serving.tiny_shop import TinyShop
 
 SHIPPED = PROJECT_ROOT / "dbt_project"
 
@@ -47,6 +48,11 @@ def test_every_column_of_every_model_has_a_type_to_go_by() -> None:
         if not kind
     ]
     assert untyped == []
+
+
+def test_every_column_that_publishing_itself_keeps_is_declared(shop: TinyShop) -> None:
+    shop.run("first")
+    assert shipped_map().undeclared(warehouse_columns(shop.warehouse)) == []
 
 
 def test_a_new_text_column_is_undeclared_until_somebody_says_what_it_holds() -> None:
