@@ -410,9 +410,14 @@ def served_tables(
 
 
 def _portable(create_view: str, here: set[tuple[str, str]]) -> str | None:
-    """The query of a view without its catalogue; None if it reads what is not `here`."""
-    statement = sqlglot.parse_one(create_view, dialect="duckdb")
-    query = statement.expression
+    """The query of a view without its catalogue; None if it reads what is not `here`.
+
+    None also where the parser does not know the SQL: a copy of the rows is as right as the view.
+    """
+    try:
+        query = sqlglot.parse_one(create_view, dialect="duckdb").expression
+    except sqlglot.errors.SqlglotError:
+        return None
     named = {cte.alias for cte in query.find_all(exp.CTE)}
     for table in query.find_all(exp.Table):
         if not table.db and table.name in named:

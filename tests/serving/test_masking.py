@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import shutil
+import stat
 from pathlib import Path
 
 import duckdb
@@ -126,6 +129,21 @@ def test_a_role_can_be_shown_some_classes_of_personal_data_and_not_others(
         assert reader.execute(
             "SELECT count(first_name), count(email) FROM dim_profiles"
         ).fetchall() == [(PEOPLE, 0)]
+
+
+def test_the_folder_of_a_role_with_a_group_is_shut_to_others(
+    shop: TinyShop, tmp_path: Path
+) -> None:
+    group = grp.getgrgid(os.getgid()).gr_name
+    roles_instead(
+        shop,
+        tmp_path,
+        "roles:\n  support:\n    description: Answers people.\n    shows: []\n"
+        f"    group: {group}\n    core: [profiles.dim_profiles]\n",
+    )
+    folder = shop.run("first").set_path / "support"
+    assert folder.group() == group
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o750
 
 
 def test_a_role_of_a_group_that_the_machine_does_not_have_stops_publishing(
