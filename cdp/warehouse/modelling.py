@@ -60,12 +60,16 @@ class Models:
 
     def manifest(self) -> Manifest:
         """The parsed project; parsed again only when one of its files has changed."""
-        key = (self.project, _fingerprint(self.project))
+        key = (self.project, self.fingerprint())
         if key not in self._kept:
             result = self._invoke(["parse"], manifest=None)
             self._kept.clear()
             self._kept[key] = result.result
         return self._kept[key]
+
+    def fingerprint(self) -> str:
+        """Changes whenever a file of the project has been edited, added or removed."""
+        return _fingerprint(self.project)
 
     def build(
         self,

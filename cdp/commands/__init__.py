@@ -1,0 +1,1 @@
+"""The commands of `cdp`, one module a noun; `cdp.cli` puts them together."""

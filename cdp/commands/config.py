@@ -1,0 +1,85 @@
+"""`cdp config`, `cdp generate`: the declarations, and the models written from them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cdp.commands.terminal import Exit, answer, count, err, grid, out
+from cdp.warehouse.settings import load_settings
+
+app = typer.Typer(help="The deployment's declarations.", no_args_is_help=True)
+
+
+@app.callback()
+def _declarations() -> None:
+    """The deployment's declarations."""
+
+
+@app.command()
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")] = False,
+) -> None:
+    """Read every declaration and say what is wrong, with file and line."""
+    from cdp.config.personal_data import load_personal_data
+    from cdp.config.roles import load_roles
+    from cdp.config.sources import load_sources
+    from cdp.generation import drift
+    from cdp.segmentation.definitions import load_catalogue, load_definitions
+
+    settings = load_settings()
+    sources, roles = load_sources(settings).sources, load_roles(settings)
+    load_personal_data(settings)
+    definitions = load_definitions(
+        settings.config, load_catalogue(settings.config), settings.base_currency
+    )
+    stale = bool(drift(settings))
+    if as_json:
+        answer(
+            {
+                "config": settings.config,
+                "sources": sorted(sources),
+                "segments": sorted(each.name for each in definitions),
+                "roles": sorted(roles),
+                "generated_models_up_to_date": not stale,
+            }
+        )
+        return
+    table = grid("declared", "count", numbers=("count",))
+    for name, found in (("sources", sources), ("segments", definitions), ("roles", roles)):
+        table.add_row(name, count(len(found)))
+    out.print(table)
+    out.print(f"[green]✓[/] {settings.config} is right")
+    if stale:
+        out.print("The generated models are older than the declarations; the next run writes them.")
+
+
+def generate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when something would change.")
+    ] = False,
+) -> None:
+    """Write the dbt models that the declarations ask for."""
+    from cdp import generation
+
+    settings = load_settings()
+    found = generation.drift(settings)
+    if not found:
+        out.print("The generated models are up to date.")
+        return
+    for what, paths in (
+        ("missing", found.missing),
+        ("changed", found.changed),
+        ("surplus", found.surplus),
+    ):
+        for path in paths:
+            out.print(f"{what:8} {path}")
+    if check:
+        err.print(
+            "[red]error:[/] the generated models are not what the declarations ask for; "
+            "run `cdp generate` and commit what it writes"
+        )
+        raise typer.Exit(Exit.FAILED)
+    generation.generate(settings)
+    out.print("Written.")

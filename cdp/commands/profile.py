@@ -1,0 +1,84 @@
+"""`cdp profile`: one person as the published set has them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cdp.commands.terminal import CommandFailed, Exit, answer, grid, moment, out
+from cdp.warehouse.settings import load_settings
+
+app = typer.Typer(help="Profiles in the published set.", no_args_is_help=True)
+
+
+@app.callback()
+def _profiles() -> None:
+    """Profiles in the published set."""
+
+
+@app.command()
+def show(
+    profile_id: Annotated[int, typer.Argument(help="The id of the profile.")],
+    role: Annotated[
+        str, typer.Option(help="Whose set to read; what that role may not see stays empty.")
+    ] = "analyst",
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")] = False,
+) -> None:
+    """Show a profile: its traits, its identifiers, its segments."""
+    from cdp.warehouse.readers import open_reader
+
+    with open_reader(load_settings(), role) as reader:
+        found = _one(reader, "SELECT * FROM dim_profiles WHERE profile_id = ?", profile_id)
+        if found is None:
+            raise CommandFailed(
+                f"the published set has no profile {profile_id}; it may have been merged into "
+                "another one, which identity.fct_identity_changes records",
+                Exit.NOT_FOUND,
+            )
+        identifiers = reader.execute(
+            "SELECT identifier_type, identifier_value, first_seen_at FROM dim_identifiers "
+            "WHERE profile_id = ? ORDER BY birth",
+            [profile_id],
+        ).fetchall()
+        segments = reader.execute(
+            "SELECT segment, entered_at FROM fct_segment_memberships "
+            "WHERE profile_id = ? AND exited_at IS NULL ORDER BY segment",
+            [profile_id],
+        ).fetchall()
+    if as_json:
+        answer(
+            {
+                **found,
+                "identifiers": [
+                    {"type": kind, "value": value, "first_seen_at": seen}
+                    for kind, value, seen in identifiers
+                ],
+                "segments": [{"segment": name, "entered_at": at} for name, at in segments],
+            }
+        )
+        return
+    table = grid("trait", "value")
+    for name, value in found.items():
+        if value is not None:
+            table.add_row(name, _cell(value))
+    out.print(table)
+    out.print()
+    listed = grid("identifier", "value", "first seen")
+    for kind, value, seen in identifiers:
+        listed.add_row(kind, _cell(value), moment(seen))
+    out.print(listed)
+    out.print()
+    names = ", ".join(name for name, _ in segments) or "none"
+    out.print(f"segments: {names}")
+
+
+def _one(reader: Any, sql: str, *parameters: Any) -> dict[str, Any] | None:
+    cursor = reader.execute(sql, list(parameters))
+    columns = [each[0] for each in cursor.description]
+    row = cursor.fetchone()
+    return None if row is None else dict(zip(columns, row, strict=True))
+
+
+def _cell(value: Any) -> str:
+    return moment(value) if value is None or hasattr(value, "strftime") else str(value)

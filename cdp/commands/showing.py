@@ -1,0 +1,86 @@
+"""What a person sees at the end of the demo: segments, reconciliation, where to look next.
+
+Belongs here: reading the published set for it and laying it out. Does not belong here: running.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.panel import Panel
+
+from cdp.commands.following import complain, outcome_as_data
+from cdp.commands.segment import sizes
+from cdp.commands.terminal import Exit, answer, count, err, grid, moment, out
+from cdp.commands.warehouse import loads_table
+from cdp.warehouse.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from orchestration.running import Outcome
+
+
+def show_demo(settings: Settings, outcome: Outcome, seconds: float, *, as_json: bool) -> None:
+    """Show what the demo came to; exit accordingly where it failed."""
+    segments = sizes(settings) if outcome.success else []
+    if as_json:
+        answer(
+            {
+                **outcome_as_data(outcome),
+                "total_seconds": round(seconds, 3),
+                "segments": {each.name: each.size for each in segments},
+            }
+        )
+    elif outcome.success:
+        _show(settings, outcome, segments, seconds)
+    else:
+        complain(outcome)
+    if not outcome.success:
+        raise typer.Exit(Exit.REFUSED if outcome.refused else Exit.FAILED)
+
+
+def _show(settings: Settings, outcome: Outcome, segments: list[Any], seconds: float) -> None:
+    loads = [news.detail for news in outcome.news if news.what == "landed"]
+    out.print()
+    out.print("[bold]Every row that was read is accounted for[/]")
+    out.print(loads_table(loads))
+    out.print()
+    run = next(news.detail for news in outcome.news if news.what == "started")
+    out.print(f"[bold]Segments as of {moment(run.as_of)} UTC[/]")
+    table = grid("segment", "people", "who they are", numbers=("people",))
+    for each in segments:
+        table.add_row(each.name, count(each.size), f"[dim]{each.rule}[/]")
+    out.print(table)
+    out.print()
+    current = settings.serving_dir / "current"
+    python = f"{_here('.venv/bin/python')} -m cdp"
+    out.print(
+        Panel.fit(
+            "\n".join(
+                [
+                    "[bold]make dev[/]                the Dagster UI: graph, runs, checks, schedule",
+                    f"[bold]{python} profile show {_example(settings)}[/]    one person",
+                    f"[bold]{python} segment list[/]    the segments again",
+                    f"[bold]{python} status[/]          runs, stages, gates",
+                    f"{current}/[bold]analyst[/]/core.duckdb    for BI tools and notebooks",
+                ]
+            ),
+            title="where to look next",
+            title_align="left",
+        )
+    )
+    err.print(f"[green]done[/] in {seconds:.1f} s")
+
+
+def _example(settings: Settings) -> str:
+    from cdp.warehouse.readers import open_reader
+
+    with open_reader(settings, "analyst") as reader:
+        row = reader.execute(
+            "SELECT profile_id FROM dim_profiles ORDER BY order_count DESC, profile_id LIMIT 1"
+        ).fetchone()
+    return str(row[0]) if row else "1"
+
+
+def _here(path: str) -> str:
+    return path if (PROJECT_ROOT / path).exists() else "python"

@@ -1,0 +1,127 @@
+"""How commands speak: results on standard output, everything else on standard error.
+
+Belongs here: the two consoles, answering as JSON, exit codes, and turning an expected error into one
+sentence and a code. Does not belong here: what any command does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Exit(IntEnum):
+    """What the exit code of a command says; docs/reference/commands.md lists them."""
+
+    OK = 0
+    FAILED = 1
+    WRONG_INPUT = 2
+    REFUSED = 3
+    BUSY = 4
+    NOT_FOUND = 5
+
+
+class CommandFailed(Exception):
+    """A command cannot do what it was asked: one sentence for the person, one code for machines."""
+
+    def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def answer(value: Any) -> None:
+    """Print a command's result as JSON."""
+    out.print_json(json.dumps(value, default=_plain, ensure_ascii=False))
+
+
+def grid(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
+    """A table with the house's look; `numbers` are set to the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return table
+
+
+def count(value: int | None) -> str:
+    """A number as people read it; a dash where there is none."""
+    return "–" if value is None else f"{value:,}"
+
+
+def moment(value: datetime | None) -> str:
+    """A moment (naive UTC) as people read it; a dash where there is none."""
+    return "–" if value is None else value.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat() + ("" if value.tzinfo else "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Path):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def explain(error: Exception) -> CommandFailed | None:
+    """An expected error as a person should hear it; None where it is a fault of the program."""
+    # Each of these modules is small, but a command that goes well needs none of them.
+    import duckdb
+    from pydantic import ValidationError
+
+    from cdp.config.moments import NoMoment
+    from cdp.config.yaml_text import ConfigError
+    from cdp.warehouse.modelling import ModelsFailed
+    from cdp.warehouse.publishing import PublishRefused
+    from cdp.warehouse.readers import NothingPublished
+    from cdp.warehouse.settings import MissingSecret
+    from cdp.warehouse.store import WarehouseBusy
+
+    if isinstance(error, CommandFailed):
+        return error
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        return CommandFailed(
+            f"the setting {name} is not right: {first['msg']}; it comes from CDP_{name.upper()} or "
+            "config/deployment.yml",
+            Exit.WRONG_INPUT,
+        )
+    codes: dict[type[Exception], Exit] = {
+        ConfigError: Exit.WRONG_INPUT,
+        MissingSecret: Exit.WRONG_INPUT,
+        NoMoment: Exit.WRONG_INPUT,
+        PublishRefused: Exit.REFUSED,
+        WarehouseBusy: Exit.BUSY,
+        NothingPublished: Exit.NOT_FOUND,
+        ModelsFailed: Exit.FAILED,
+    }
+    for kind, code in codes.items():
+        if isinstance(error, kind):
+            return CommandFailed(str(error).strip('"'), code)
+    if isinstance(error, FileExistsError):
+        return CommandFailed(str(error), Exit.WRONG_INPUT)
+    if isinstance(error, duckdb.IOException):
+        return CommandFailed(
+            "the warehouse file cannot be opened; is another program holding it, or the disk full?",
+            Exit.BUSY,
+        )
+    if isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError):
+        return CommandFailed(f"{error.filename}: {error.strerror}", Exit.FAILED)
+    return None

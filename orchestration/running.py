@@ -1,0 +1,132 @@
+"""Running a job in this process, for the command line.
+
+Belongs here: the way from a command to a Dagster run in the deployment's instance, so that it shows
+in the UI like any other, and what came of it as plain data. Does not belong here: printing.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+
+import dagster as dg
+
+from cdp.warehouse.settings import Settings
+from orchestration.definitions import definitions_of
+from orchestration.deployment import Deployment, load_deployment
+from orchestration.held import TRIGGER, failed_steps
+from orchestration.instance import open_instance, write_behind
+from orchestration.jobs import MAIN, landing_config
+from orchestration.progress import Listener, News, deaf
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        failed: the steps that failed, in their order.
+        refused: the stage at which a gate or publishing said no; None where that is not why.
+        errors: one sentence for each failed step.
+        news: everything the run told.
+    """
+
+    run_id: str
+    success: bool
+    seconds: float
+    failed: tuple[str, ...]
+    refused: str | None
+    errors: tuple[str, ...]
+    news: tuple[News, ...]
+
+
+def prepare(settings: Settings) -> Deployment:
+    """Everything that a run needs and that takes long the first time: generate, parse."""
+    return load_deployment(settings)
+
+
+def warm_up() -> None:
+    """Import what the steps of a run import when they need it, which takes seconds."""
+    import expectations.gates
+    import expectations.serving
+    import ingestion.landing  # noqa: F401
+
+
+def run_job(
+    settings: Settings,
+    *,
+    sources: list[str] | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    trigger: str = "command line",
+    listener: Listener = deaf,
+    deployment: Deployment | None = None,
+) -> Outcome:
+    """Run the main job, for all sources and what is new, or for some and a range of days.
+
+    Raises:
+        ConfigError: a declaration is wrong.
+        ModelsFailed: the dbt project cannot be parsed.
+        WarehouseBusy: another run held the warehouse for as long as the settings allow.
+        ValueError: a source is not declared, or the range is none.
+    """
+    deployment = deployment or load_deployment(settings)
+    heard: list[News] = []
+
+    def tell(news: News) -> None:
+        heard.append(news)
+        listener(news)
+
+    chosen = list(deployment.sources) if sources is None else sources
+    config = {
+        **landing_config(deployment.sources, chosen, since, until),
+        # Dagster's log is in the instance, for the UI; the terminal has the listener.
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    write_behind(settings)
+    definitions = definitions_of(deployment, tell)
+    started = time.monotonic()
+    with open_instance(settings) as instance:
+        result = definitions.resolve_job_def(MAIN).execute_in_process(
+            run_config=config,
+            instance=instance,
+            tags={TRIGGER: trigger},
+            raise_on_error=False,
+        )
+        failed = failed_steps(instance, result.run_id)
+        return Outcome(
+            run_id=result.run_id,
+            success=result.success,
+            seconds=time.monotonic() - started,
+            failed=tuple(failed),
+            refused=next(
+                (news.name for news in heard if not news.ok and news.what in ("gate", "published")),
+                None,
+            ),
+            errors=tuple(_errors(result)),
+            news=tuple(heard),
+        )
+
+
+def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What each failed step said, without the trace."""
+    told = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            error = data.user_failure_data or data.error
+            cause = data.error
+            while cause and cause.cause:
+                cause = cause.cause
+            text = getattr(error, "description", None) or (cause.message if cause else "")
+            told.append(f"{event.step_key}: {text.strip()}")
+        elif event.is_failure and not event.step_key and event.job_failure_data:
+            cause = event.job_failure_data.error
+            while cause and cause.cause:
+                cause = cause.cause
+            if cause and not told:
+                told.append(cause.message.strip())
+    return told

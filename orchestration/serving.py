@@ -1,0 +1,114 @@
+"""Serving: one asset per reader role, published together or not at all.
+
+Belongs here: which tables a role's set is made from, as lineage, and what publishing tells. Does not
+belong here: whether and how a set is published (`cdp.warehouse.publishing`), its gate
+(`expectations`).
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from cdp.config.roles import SECTIONS, expand
+from cdp.warehouse.publishing import PublishRefused, publish
+from orchestration.deployment import BUILT, Deployment
+from orchestration.held import KEY, POOL, Held
+from orchestration.models import node_key
+from orchestration.progress import News
+
+CHECK = "serving_gate"
+FRESH_WITHIN = timedelta(hours=26)
+"""A day, as the schedule has it, and time for the run itself."""
+
+
+def set_key(role: str) -> dg.AssetKey:
+    """The asset of a role's published set."""
+    return dg.AssetKey(["serving", role])
+
+
+def tables_of_role(deployment: Deployment, role: str) -> list[dg.AssetKey]:
+    """The tables that the published set of a role is made from."""
+    tables = {
+        (key.path[0], key.path[1])
+        for stage in BUILT
+        for key in map(node_key, deployment.models_of(stage).values())
+    }
+    return sorted(
+        dg.AssetKey(list(table))
+        for section in SECTIONS
+        for table in expand(deployment.roles[role].patterns(section), tables)
+    )
+
+
+def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
+    """The published sets, as one step."""
+    specs = [
+        dg.AssetSpec(
+            set_key(name),
+            deps=tables_of_role(deployment, name),
+            description=f"The published set of role {name}. {role.description}",
+            group_name="serving",
+            kinds={"duckdb", "file"},
+            tags={"current": ""},
+            freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_WITHIN),
+        )
+        for name, role in deployment.roles.items()
+    ]
+
+    @dg.multi_asset(
+        name="publish",
+        specs=specs,
+        check_specs=[
+            dg.AssetCheckSpec(
+                CHECK,
+                asset=spec.key,
+                description="What the candidate set must hold before readers are pointed at it.",
+                blocking=True,
+            )
+            for spec in specs
+        ],
+        pool=POOL,
+        required_resource_keys={KEY},
+    )
+    def published(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        held: Held = context.resources.warehouse
+        # Great Expectations takes seconds to import.
+        from expectations.serving import validate_set
+
+        verdicts = []
+
+        def validate(candidate: Path) -> bool:
+            verdicts.append(validate_set(candidate, held.store, held.run))
+            return bool(verdicts[-1].passed)
+
+        try:
+            publication = publish(
+                held.store, held.run, project=held.deployment.project, validate=validate
+            )
+        except PublishRefused as error:
+            held.tell(News("published", error.stage, ok=False, detail=str(error)))
+            raise dg.Failure(str(error), allow_retries=False) from error
+        held.tell(News("published", publication.set_name, True, publication.seconds, publication))
+        for name in held.deployment.roles:
+            yield dg.MaterializeResult(
+                asset_key=set_key(name),
+                metadata={
+                    "set": publication.set_name,
+                    "as_of": held.run.as_of.isoformat() + "Z",
+                    "path": dg.MetadataValue.path(publication.set_path / name),
+                    "dagster/row_count": sum(publication.rows[name].values()),
+                    "bytes": sum(
+                        each.stat().st_size for each in (publication.set_path / name).iterdir()
+                    ),
+                },
+                check_results=[
+                    dg.AssetCheckResult(passed=True, asset_key=set_key(name), check_name=CHECK)
+                ],
+            )
+
+    return [published]
