@@ -44,9 +44,7 @@ def wanted_files(settings: Settings) -> dict[str, str]:
     definitions = load_definitions(settings.config, catalogue, settings.base_currency)
     segments = segment_models.models(definitions, catalogue)
     files = {f"models/staging/generated/{path}": text for path, text in staging.items()}
-    files |= {
-        f"models/segments/generated/{path}": text for path, text in segments.items()
-    }
+    files |= {f"models/segments/generated/{path}": text for path, text in segments.items()}
     return files
 
 
@@ -64,11 +62,7 @@ def drift(settings: Settings) -> Drift:
     return Drift(
         missing=tuple(sorted(set(wanted) - set(present))),
         changed=tuple(
-            sorted(
-                path
-                for path in wanted
-                if path in present and present[path] != wanted[path]
-            )
+            sorted(path for path in wanted if path in present and present[path] != wanted[path])
         ),
         surplus=tuple(sorted(set(present) - set(wanted))),
     )
@@ -120,9 +114,5 @@ def _mirror_shipped(project: Path) -> None:
     for folder in ("models", "macros", "seeds", "tests"):
         for path in (project / folder).rglob("*"):
             below = path.relative_to(project)
-            if (
-                path.is_file()
-                and below not in wanted
-                and not str(below).startswith(GENERATED)
-            ):
+            if path.is_file() and below not in wanted and not str(below).startswith(GENERATED):
                 path.unlink()

@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ColumnType = Literal[
-    "text", "timestamp", "date", "money", "quantity", "integer", "boolean", "json"
-]
+ColumnType = Literal["text", "timestamp", "date", "money", "quantity", "integer", "boolean", "json"]
 
 WAREHOUSE_TYPES: dict[ColumnType, str] = {
     "text": "varchar",

@@ -37,9 +37,7 @@ def duration(value: Any) -> timedelta:
         return value
     found = _DURATION.match(str(value))
     if not found:
-        raise ValueError(
-            "expected a duration such as '30 minutes', '26 hours' or '1 day'"
-        )
+        raise ValueError("expected a duration such as '30 minutes', '26 hours' or '1 day'")
     return timedelta(**{f"{found[2]}s": int(found[1])})
 
 
@@ -88,14 +86,10 @@ def parse_expression(sql: str) -> exp.Expression:
     except sqlglot.errors.SqlglotError as error:
         raise ValueError("this is not an SQL expression") from error
     for node in tree.walk():
-        if isinstance(
-            node, exp.Query | exp.DDL | exp.DML | exp.Command | exp.AggFunc | exp.Window
-        ):
+        if isinstance(node, exp.Query | exp.DDL | exp.DML | exp.Command | exp.AggFunc | exp.Window):
             raise ValueError("a mapping may use the columns of its own row only")
         if isinstance(node, exp.Anonymous):
-            raise ValueError(
-                f"the function {node.name} is not one that every engine has"
-            )
+            raise ValueError(f"the function {node.name} is not one that every engine has")
     return tree
 
 
@@ -103,17 +97,13 @@ class Map(_Declared):
     """One canonical entity made from the rows of a stream."""
 
     entity: str
-    where: str | None = Field(
-        None, description="SQL over the source's columns, all text."
-    )
+    where: str | None = Field(None, description="SQL over the source's columns, all text.")
     columns: dict[str, str | Constant | Expression]
 
     @model_validator(mode="after")
     def _fits_the_contract(self) -> Map:
         if self.entity not in ENTITIES:
-            raise ValueError(
-                f"no entity is called '{self.entity}'; {', '.join(ENTITIES)}"
-            )
+            raise ValueError(f"no entity is called '{self.entity}'; {', '.join(ENTITIES)}")
         contract = ENTITIES[self.entity]
         for column in self.columns:
             if column not in contract.columns:
@@ -124,9 +114,7 @@ class Map(_Declared):
             "consent_id",
             "line_number",
         }  # else the row's fingerprint or position
-        missing = [
-            key for key in contract.key if key not in {*self.columns, *generated}
-        ]
+        missing = [key for key in contract.key if key not in {*self.columns, *generated}]
         if missing:
             raise ValueError(f"{self.entity} needs the column '{missing[0]}'")
         if self.where is not None:
@@ -135,9 +123,7 @@ class Map(_Declared):
             self.where or "",
             *(_text_of(value) for value in self.columns.values()),
         ]
-        if any(
-            mark in text for text in texts for mark in ("{{", "{%", "{#", "\\", "\x00")
-        ):
+        if any(mark in text for text in texts for mark in ("{{", "{%", "{#", "\\", "\x00")):
             raise ValueError("a mapping may not contain {{, {%, {# or a backslash")
         return self
 
@@ -151,9 +137,7 @@ def _text_of(value: str | Constant | Expression) -> str:
 class Deletes(_Declared):
     """How deletions of a mutable stream are noticed."""
 
-    column: str | None = Field(
-        None, description="Soft delete: the column that holds its time."
-    )
+    column: str | None = Field(None, description="Soft delete: the column that holds its time.")
     compare_every: Duration | None = Field(
         None,
         description="Hard delete: how often the source's keys are compared with the landed.",
@@ -163,37 +147,23 @@ class Deletes(_Declared):
 class Stream(_Declared):
     """One kind of rows that a source delivers, and how it is landed."""
 
-    files: str | None = Field(
-        None, description="Glob below the location (kind: files)."
-    )
+    files: str | None = Field(None, description="Glob below the location (kind: files).")
     table: str | None = Field(None, description="Table or view (kind: database).")
-    endpoint: dict[str, Any] | None = Field(
-        None, description="Endpoint (kind: rest_api)."
-    )
+    endpoint: dict[str, Any] | None = Field(None, description="Endpoint (kind: rest_api).")
     format: Literal["segment", "ndjson", "json", "csv", "parquet"] | None = None
     key: tuple[str, ...] = Field((), description="Source columns that identify a row.")
-    version: str | None = Field(
-        None, description="Source column that orders versions of a key."
-    )
-    cursor: str | None = Field(
-        None, description="Column by which new rows are asked for."
-    )
-    deletes: Deletes = Field(
-        default_factory=lambda: Deletes(column=None, compare_every=None)
-    )
+    version: str | None = Field(None, description="Source column that orders versions of a key.")
+    cursor: str | None = Field(None, description="Column by which new rows are asked for.")
+    deletes: Deletes = Field(default_factory=lambda: Deletes(column=None, compare_every=None))
     maps: tuple[Map, ...] = ()
 
     @model_validator(mode="after")
     def _is_whole(self) -> Stream:
         if self.format == "segment":
             if self.maps:
-                raise ValueError(
-                    "a stream of format segment is mapped by its format; drop `maps`"
-                )
+                raise ValueError("a stream of format segment is mapped by its format; drop `maps`")
         elif not self.maps:
-            raise ValueError(
-                "a stream needs `maps`: at least one entity that its rows become"
-            )
+            raise ValueError("a stream needs `maps`: at least one entity that its rows become")
         return self
 
 
@@ -209,17 +179,13 @@ class Source(_Declared):
         "",
         description="Identifier type of its customer or contact ids; `<source>_id` if empty.",
     )
-    fresh_within: Duration = Field(
-        description="Older than this, the source counts as stale."
-    )
+    fresh_within: Duration = Field(description="Older than this, the source counts as stale.")
     options: dict[str, Any] = Field(default_factory=dict)
     streams: dict[Annotated[str, Field(pattern=_NAME)], Stream] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _streams_fit_the_kind(self) -> Source:
-        wanted = {"files": "files", "database": "table", "rest_api": "endpoint"}[
-            self.kind
-        ]
+        wanted = {"files": "files", "database": "table", "rest_api": "endpoint"}[self.kind]
         for name, stream in self.streams.items():
             if getattr(stream, wanted) is None:
                 raise ValueError(
@@ -265,19 +231,13 @@ def load_sources(settings: Settings) -> Sources:
         raise text.error(("sources",), "expected `sources:` with at least one source")
     extra = set(text.data) - {"sources"}
     if extra:
-        raise text.error(
-            (min(extra),), f"'{min(extra)}' is not known here", ["sources"]
-        )
-    return Sources(
-        sources={name: _source(text, name, body) for name, body in declared.items()}
-    )
+        raise text.error((min(extra),), f"'{min(extra)}' is not known here", ["sources"])
+    return Sources(sources={name: _source(text, name, body) for name, body in declared.items()})
 
 
 def _source(text: YamlText, name: str, body: Any) -> Source:
     if not isinstance(body, dict):
-        raise text.error(
-            ("sources", name), "expected a mapping that declares the source"
-        )
+        raise text.error(("sources", name), "expected a mapping that declares the source")
     try:
         return Source(**{"name": name, **body})
     except ValidationError as error:

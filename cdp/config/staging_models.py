@@ -122,9 +122,7 @@ def staged_entities(sources: Sources) -> list[StagedEntity]:
 def models(sources: Sources) -> dict[str, str]:
     """All generated staging files: path below `models/staging/generated/` to text."""
     staged = staged_entities(sources)
-    files = {
-        f"{each.source.name}/{each.model}.sql": _staging_sql(each) for each in staged
-    }
+    files = {f"{each.source.name}/{each.model}.sql": _staging_sql(each) for each in staged}
     for union, entities in UNIONS.items():
         feeding = [each for each in staged if each.entity.name in entities]
         files[f"int_{union}.sql"] = _union_sql(union, feeding)
@@ -159,8 +157,7 @@ def _staging_sql(staged: StagedEntity) -> str:
         body = _row_selects(staged)
         keys = ", ".join(f"'{key}'" for key in ("source", *_key(staged.entity)))
         config = (
-            "materialized='incremental', incremental_strategy='delete+insert', "
-            f"unique_key=[{keys}]"
+            f"materialized='incremental', incremental_strategy='delete+insert', unique_key=[{keys}]"
         )
     return f"{HEADER}{{{{ config({config}) }}}}\n\n{body}"
 
@@ -213,9 +210,7 @@ def _event_selects(staged: StagedEntity) -> str:
     selects: list[str] = []
     times = {"occurred_at": "occurred_at", "received_at": "received_at"}
     if staged.map is None:
-        paths = list(
-            dict.fromkeys(path for each in SEGMENT_PATHS.values() for path in each)
-        )
+        paths = list(dict.fromkeys(path for each in SEGMENT_PATHS.values() for path in each))
         for name, column in columns.items():
             if name in times:
                 continue
@@ -231,9 +226,7 @@ def _event_selects(staged: StagedEntity) -> str:
         paths = mapping.paths
         for name, column in columns.items():
             if name in times:
-                times[name] = (
-                    f"coalesce({mapping.column(name, column)}, {name}) as {name}"
-                )
+                times[name] = f"coalesce({mapping.column(name, column)}, {name}) as {name}"
                 continue
             selects.append(f"{mapping.column(name, column)} as {name}")
     parsed, header = _parsed(paths)
@@ -267,8 +260,7 @@ def _row_selects(staged: StagedEntity) -> str:
     mapping = _Mapping(staged)
     parsed, header = _parsed(mapping.paths)
     selects = [
-        f"{mapping.column(name, column)} as {name}"
-        for name, column in entity.columns.items()
+        f"{mapping.column(name, column)} as {name}" for name, column in entity.columns.items()
     ]
     if "attributes" in output_columns(entity):
         selects.append("payload as attributes")
@@ -276,16 +268,10 @@ def _row_selects(staged: StagedEntity) -> str:
     names = list(output_columns(entity))
     ordered = ",\n".join(f"    {name}" for name in names)
     deleted = "deleted_at is not null" if "deleted_at" in entity.columns else "false"
-    version = (
-        "updated_at" if "updated_at" in entity.columns else "cast(null as timestamp)"
-    )
+    version = "updated_at" if "updated_at" in entity.columns else "cast(null as timestamp)"
     keys = ", ".join(("source", *_key(entity)))
-    matched = " and ".join(
-        f"known.{key} = typed.{key}" for key in ("source", *_key(entity))
-    )
-    plain = ",\n".join(
-        f"        {name}" for name in names if name not in ("is_deleted",)
-    )
+    matched = " and ".join(f"known.{key} = typed.{key}" for key in ("source", *_key(entity)))
+    plain = ",\n".join(f"        {name}" for name in names if name not in ("is_deleted",))
     return f"""{header}{_landed(staged)}{parsed}
 typed as (
 
@@ -393,11 +379,7 @@ class _Mapping:
                 return "row_key"
             return f"cast(null as {WAREHOUSE_TYPES[column.type]})"
         if isinstance(value, Constant):
-            literal = (
-                str(value.value).lower()
-                if isinstance(value.value, bool)
-                else value.value
-            )
+            literal = str(value.value).lower() if isinstance(value.value, bool) else value.value
             text = exp.Literal.string(str(literal)).sql(dialect="duckdb")
             return f"cast({text} as {WAREHOUSE_TYPES[column.type]})"
         if isinstance(value, Expression):
@@ -491,10 +473,7 @@ def _union_sql(union: str, feeding: list[StagedEntity]) -> str:
         parts.append(
             f"select\n{nulls},\n    cast(null as varchar) as id_type{extra}\nwhere false\n"
         )
-    return (
-        f"{HEADER}{{{{ config(materialized='view') }}}}\n\n"
-        + "\nunion all\n\n".join(parts)
-    )
+    return f"{HEADER}{{{{ config(materialized='view') }}}}\n\n" + "\nunion all\n\n".join(parts)
 
 
 def id_type(source: Source) -> str:

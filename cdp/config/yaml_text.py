@@ -36,11 +36,7 @@ class ConfigError(ValueError):
         if names:
             text += f"; allowed: {', '.join(names)}"
             quoted = message.rsplit("'", 2)
-            near = (
-                difflib.get_close_matches(quoted[1], names, 1)
-                if len(quoted) == 3
-                else []
-            )
+            near = difflib.get_close_matches(quoted[1], names, 1) if len(quoted) == 3 else []
             if near:
                 text += f" (did you mean '{near[0]}'?)"
         super().__init__(f"{self.path}:{line or 1}: {text}")
@@ -67,9 +63,7 @@ class YamlText:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def error(
-        self, keys: KeyPath, message: str, allowed: Iterable[str] = ()
-    ) -> ConfigError:
+    def error(self, keys: KeyPath, message: str, allowed: Iterable[str] = ()) -> ConfigError:
         """The error for what stands at `keys`."""
         return ConfigError(self.path, self.line_of(*keys), message, allowed)
 
@@ -104,17 +98,13 @@ def parse_yaml(raw: bytes | str, path: Path) -> YamlText:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "not YAML"
-        raise ConfigError(
-            path, mark.line + 1 if mark else None, str(problem)
-        ) from error
+        raise ConfigError(path, mark.line + 1 if mark else None, str(problem)) from error
     if node is None:
         return YamlText(path, {})
     lines: dict[KeyPath, int] = {}
     data = _Builder(path, lines).build(node, ())
     if not isinstance(data, dict):
-        raise ConfigError(
-            path, node.start_mark.line + 1, "expected a mapping of keys to values"
-        )
+        raise ConfigError(path, node.start_mark.line + 1, "expected a mapping of keys to values")
     return YamlText(path, data, lines)
 
 
@@ -135,23 +125,16 @@ class _Builder:
         line = node.start_mark.line + 1
         self._lines.setdefault(keys, line)
         if node.tag not in self._PLAIN:
-            raise ConfigError(
-                self._path, line, f"the tag {node.tag} is not allowed here"
-            )
+            raise ConfigError(self._path, line, f"the tag {node.tag} is not allowed here")
         if id(node) in self._seen:
-            raise ConfigError(
-                self._path, line, "aliases are not allowed here; write it out"
-            )
+            raise ConfigError(self._path, line, "aliases are not allowed here; write it out")
         self._seen.add(id(node))
         if len(keys) > 50:
             raise ConfigError(self._path, line, "nested deeper than 50 levels")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, keys)
         if isinstance(node, yaml.SequenceNode):
-            return [
-                self.build(child, (*keys, index))
-                for index, child in enumerate(node.value)
-            ]
+            return [self.build(child, (*keys, index)) for index, child in enumerate(node.value)]
         try:
             return self._scalars.construct_object(node)  # type: ignore[no-untyped-call]
         except (ValueError, yaml.YAMLError) as error:

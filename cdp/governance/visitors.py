@@ -21,8 +21,7 @@ def _bots() -> re.Pattern[str]:
     import crawleruseragents
 
     patterns = (
-        re.sub(r"\\/", "/", each["pattern"])
-        for each in crawleruseragents.CRAWLER_USER_AGENTS_DATA
+        re.sub(r"\\/", "/", each["pattern"]) for each in crawleruseragents.CRAWLER_USER_AGENTS_DATA
     )
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
@@ -66,9 +65,7 @@ def judge_addresses(addresses: pa.Table, networks: Iterable[str]) -> pa.Table:
     )
 
 
-def _inside(
-    text: str, own: list[ipaddress.IPv4Network | ipaddress.IPv6Network]
-) -> bool:
+def _inside(text: str, own: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
     if not own:
         return False
     try:

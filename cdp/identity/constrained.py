@@ -105,9 +105,7 @@ class Solution:
     rejected: tuple[tuple[Edge, str], ...]
 
 
-def solve(
-    types: Mapping[int, str], edges: list[Edge], rules: Mapping[str, TypeRule]
-) -> Solution:
+def solve(types: Mapping[int, str], edges: list[Edge], rules: Mapping[str, TypeRule]) -> Solution:
     """Join identifiers along edges in canonical order, leaving out those that break a limit.
 
     A value that stands beside more people than its type allows is nobody's own: all its edges are
@@ -122,9 +120,7 @@ def solve(
     rule_of = {node: rules.get(kind, fallback) for node, kind in types.items()}
     nobodys = _nobodys(types, edges, rule_of)
     parent = {node: node for node in types}
-    held: dict[int, Counter[str]] = {
-        node: Counter({kind: 1}) for node, kind in types.items()
-    }
+    held: dict[int, Counter[str]] = {node: Counter({kind: 1}) for node, kind in types.items()}
     rejected: list[tuple[Edge, str]] = []
 
     def root(node: int) -> int:
@@ -167,9 +163,7 @@ def _nobodys(
     return found
 
 
-def _broken(
-    held: Counter[str], rules: Mapping[str, TypeRule], fallback: TypeRule
-) -> str | None:
+def _broken(held: Counter[str], rules: Mapping[str, TypeRule], fallback: TypeRule) -> str | None:
     for kind in sorted(held):
         limit = rules.get(kind, fallback).max_per_profile
         if limit is not None and held[kind] > limit:

@@ -173,9 +173,7 @@ def _node_result(result: Any) -> NodeResult:
 def _complaint(failed: Sequence[NodeResult]) -> str:
     if not failed:
         return "dbt failed without naming a model; see its log under the data home"
-    told = "; ".join(
-        f"{node.schema}.{node.name}: {_first_lines(node.message)}" for node in failed
-    )
+    told = "; ".join(f"{node.schema}.{node.name}: {_first_lines(node.message)}" for node in failed)
     return f"{len(failed)} model(s) could not be built: {told}"
 
 
@@ -198,9 +196,7 @@ def _write_profile(settings: Settings) -> Path:
                     "schema": "main",
                     # One model at a time: each uses all threads of the engine by itself.
                     "threads": 1,
-                    "attach": [
-                        {"path": os.fspath(settings.warehouse_file), "alias": CATALOG}
-                    ],
+                    "attach": [{"path": os.fspath(settings.warehouse_file), "alias": CATALOG}],
                     "settings": {"TimeZone": "UTC"},
                 }
             },

@@ -160,13 +160,9 @@ def record_gate(
 ) -> None:
     """Record a gate's checks as (name, passed, observed as JSON text without row values)."""
     now = utc_now()
-    rows = [
-        (stage, run.run_id, now, passed, name, seen) for name, passed, seen in results
-    ]
+    rows = [(stage, run.run_id, now, passed, name, seen) for name, passed, seen in results]
     with warehouse.transaction() as cursor:
-        cursor.executemany(
-            "INSERT INTO governance.gate_results VALUES (?, ?, ?, ?, ?, ?)", rows
-        )
+        cursor.executemany("INSERT INTO governance.gate_results VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def stage_states(warehouse: Warehouse) -> dict[str, StageState]:
@@ -192,10 +188,7 @@ def stage_states(warehouse: Warehouse) -> dict[str, StageState]:
         """
     )
     known = {row[0]: StageState(*row) for row in rows}
-    return {
-        stage: known.get(stage, StageState(stage, None, False, False))
-        for stage in STAGES
-    }
+    return {stage: known.get(stage, StageState(stage, None, False, False)) for stage in STAGES}
 
 
 def logic_hash(settings: Settings) -> str:
@@ -218,6 +211,4 @@ def logic_hash(settings: Settings) -> str:
 
 def _files(folder: Path) -> list[Path]:
     wanted = {".sql", ".py", ".yml", ".csv"}
-    return sorted(
-        path for path in folder.rglob("*") if path.suffix in wanted and path.is_file()
-    )
+    return sorted(path for path in folder.rglob("*") if path.suffix in wanted and path.is_file())

@@ -43,9 +43,7 @@ class Settings(BaseSettings):
         PROJECT_ROOT / "config",
         description="Folder with the deployment's declarations.",
     )
-    target: Literal["duckdb"] = Field(
-        "duckdb", description="The engine that holds the warehouse."
-    )
+    target: Literal["duckdb"] = Field("duckdb", description="The engine that holds the warehouse.")
     as_of: datetime | None = Field(
         None,
         description="The moment (UTC) that a run computes for; without it, the moment it starts.",
@@ -76,9 +74,7 @@ class Settings(BaseSettings):
         ge=0,
         description="How long a run waits for the one that holds the warehouse.",
     )
-    memory_limit: str = Field(
-        "8GB", description="Memory that the embedded engine may use."
-    )
+    memory_limit: str = Field("8GB", description="Memory that the embedded engine may use.")
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 2,
         ge=1,
@@ -93,9 +89,7 @@ class Settings(BaseSettings):
         None,
         description="Where alerts are posted as JSON; none leaves them in the log.",
     )
-    alert_email_to: tuple[str, ...] = Field(
-        (), description="Addresses that alerts are mailed to."
-    )
+    alert_email_to: tuple[str, ...] = Field((), description="Addresses that alerts are mailed to.")
     alert_email_from: str = Field(
         "tributary@localhost", description="Sender address of alert mails."
     )
@@ -209,9 +203,7 @@ class _DeploymentFile(PydanticBaseSettingsSource):
         known = set(self.settings_cls.model_fields) - {"home", "config"}
         for key in text.data:
             if key not in known:
-                raise ConfigError(
-                    path, text.line_of(key), f"no setting is called '{key}'", known
-                )
+                raise ConfigError(path, text.line_of(key), f"no setting is called '{key}'", known)
         return dict(text.data)
 
 

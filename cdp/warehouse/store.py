@@ -61,9 +61,7 @@ class Warehouse:
         with self.cursor() as cursor:
             cursor.execute(sql, params)
 
-    def rows(
-        self, sql: str, params: Sequence[Any] | None = None
-    ) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, params: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         with self.cursor() as cursor:
             return cursor.execute(sql, params).fetchall()
@@ -104,9 +102,7 @@ _HELD = threading.RLock()
 
 
 @contextmanager
-def open_warehouse(
-    settings: Settings, wait_seconds: float | None = None
-) -> Iterator[Warehouse]:
+def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Iterator[Warehouse]:
     """Hold the warehouse of a deployment for writing, waiting for whoever holds it now.
 
     Args:
@@ -155,9 +151,7 @@ def _attached(settings: Settings) -> Iterator[Warehouse]:
         instance.execute("SET TimeZone = 'UTC'")
         # The log of a large load is folded in by an explicit checkpoint, not in its midst.
         instance.execute("SET checkpoint_threshold = '256MB'")
-        instance.execute(
-            f"ATTACH {_text(os.fspath(settings.warehouse_file))} AS {CATALOG}"
-        )
+        instance.execute(f"ATTACH {_text(os.fspath(settings.warehouse_file))} AS {CATALOG}")
         try:
             warehouse = Warehouse(settings, instance)
             for schema in SCHEMAS:

@@ -18,13 +18,18 @@ def model(dbt, session):
     edges = dbt.ref("fct_identity_edges")
     types = dbt.ref("identifier_types").to_arrow_table()
 
-    members = components.set_alias("c").join(
-        conflicts.set_alias("x"), "c.component_id = x.component_id"
-    ).project("c.node, c.component_id").set_alias("m")
+    members = (
+        components.set_alias("c")
+        .join(conflicts.set_alias("x"), "c.component_id = x.component_id")
+        .project("c.node, c.component_id")
+        .set_alias("m")
+    )
     nodes = members.join(identifiers.set_alias("i"), "m.node = i.node").project(
         "m.node, m.component_id, i.identifier_type"
     )
-    links = edges.set_alias("e").join(members, "e.left_node = m.node").project(
-        "m.component_id, e.left_node, e.right_node, e.weakness, e.first_occurred_at"
+    links = (
+        edges.set_alias("e")
+        .join(members, "e.left_node = m.node")
+        .project("m.component_id, e.left_node, e.right_node, e.weakness, e.first_occurred_at")
     )
     return solve_components(nodes.to_arrow_table(), links.to_arrow_table(), types)

@@ -5,9 +5,11 @@ from cdp.governance.visitors import judge_addresses
 
 def model(dbt, session):
     dbt.config(materialized="incremental", incremental_strategy="append")
-    run = dbt.ref("int_current_run").project(
-        "published_landing_high_water, internal_networks"
-    ).fetchone()
+    run = (
+        dbt.ref("int_current_run")
+        .project("published_landing_high_water, internal_networks")
+        .fetchone()
+    )
     events = dbt.ref("int_all_events").filter("ip is not null")
     if dbt.is_incremental:
         events = events.filter(f"landing_number > {int(run[0])}")
