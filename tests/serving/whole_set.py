@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def main(home: str, role: str, stop: str) -> None:
                     # Publishing goes on, but what is open stays what it was.
                     if look(connection, seen) != first:
                         seen.mixed.append("an open connection changed its set")
+            # Leaves the machine to the runs that the reader is to be disturbed by.
+            time.sleep(0.02)
         except Exception as error:
             seen.refused.append(f"{type(error).__name__}: {error}")
     print(json.dumps({**vars(seen), "sets": sorted(seen.sets)}))
