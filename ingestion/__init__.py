@@ -1,0 +1,1 @@
+"""Bringing in: dlt sources and pipelines, the envelope, contracts and quarantine."""

@@ -1,0 +1,220 @@
+"""Tables of a relational database, through dlt's own `sql_database`.
+
+Belongs here: which columns are asked for and how (as text, exactly as the database tells them), the
+cursor, and the comparison of keys that finds hard deletes. Does not belong here: keys, versions and
+types of rows (`ingestion.rows`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from cdp.config.sources import Stream
+from cdp.config.staging_models import json_path
+from cdp.warehouse.store import Warehouse
+from ingestion.envelope import Read
+from ingestion.judging import BODY, RawRows
+from ingestion.reading import Reading
+from ingestion.rows import as_json_rows
+
+CHUNK = 50_000
+
+
+def database_rows(
+    reading: Reading,
+    warehouse: Warehouse,
+    since: datetime | None,
+    until: datetime | None,
+) -> Iterator[Any]:
+    """One dlt resource for each stream, and one for each comparison of keys that is due."""
+    for name, stream in reading.source.streams.items():
+        yield _rows(name, stream, reading, warehouse, since, until)
+    for name, stream in reading.source.streams.items():
+        if stream.deletes.compare_every is not None and since is None and until is None:
+            yield _deletions(name, stream, reading, warehouse)
+
+
+def _rows(
+    name: str,
+    stream: Stream,
+    reading: Reading,
+    warehouse: Warehouse,
+    since: datetime | None,
+    until: datetime | None,
+) -> Any:
+    import dlt
+
+    table = _table(name, stream, reading, warehouse, since, until)
+
+    @dlt.transformer(data_from=table, name=f"{reading.source.name}_{name}_rows")
+    def envelopes(rows: pa.Table) -> Iterator[pa.Table]:
+        rows = rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows])
+        before = reading.ordinal
+        yield from reading.add(_told(rows, stream, reading), name)
+        yield from reading.flush()
+        reading.reads.append(Read(reading.load_id, name, None, reading.ordinal - before))
+
+    return table | envelopes
+
+
+def _told(rows: pa.Table, stream: Stream, reading: Reading) -> RawRows:
+    texts = as_json_rows(reading.cursor, rows)
+    place = stream.table or ""
+    positions = pa.array(
+        [f"{place}:{reading.ordinal + index}" for index in range(len(texts))], pa.string()
+    )
+    return RawRows(texts, positions)
+
+
+def _table(
+    name: str,
+    stream: Stream,
+    reading: Reading,
+    warehouse: Warehouse,
+    since: datetime | None,
+    until: datetime | None,
+    columns: tuple[str, ...] | None = None,
+) -> Any:
+    import dlt
+    import sqlalchemy as sa
+    from dlt.sources.sql_database import sql_table
+
+    source = reading.source
+    cursor = stream.cursor if columns is None else None
+
+    def all_text(table: sa.Table) -> None:
+        # Numbers and times as the database writes them: nothing is rounded or read in a zone.
+        for column in table.columns:
+            if column.name != cursor:
+                column.type = sa.Text()
+                column.nullable = True
+
+    def as_text(query: sa.Select[Any], table: sa.Table, *_: Any) -> sa.Select[Any]:
+        wanted = [
+            column if column.name == cursor else sa.cast(column, sa.Text).label(column.name)
+            for column in table.columns
+            if columns is None or column.name in columns
+        ]
+        return query.with_only_columns(*wanted)
+
+    incremental = None
+    if cursor is not None:
+        incremental = dlt.sources.incremental(
+            cursor,
+            initial_value=_like_cursor(since, reading, stream) if since else None,
+            end_value=_like_cursor(until or reading.now, reading, stream) if since else None,
+            # Rows of the last moment are read again, and are duplicates: none of that moment is missed.
+            primary_key=(),
+            on_cursor_value_missing="include",
+        )
+    return sql_table(
+        credentials=str(source.option("url", warehouse.settings)),
+        table=stream.table,
+        schema=source.options.get("schema"),
+        incremental=incremental,
+        chunk_size=CHUNK,
+        backend="pyarrow",
+        reflection_level="full",
+        table_adapter_callback=all_text,
+        query_adapter_callback=as_text,
+        backend_kwargs={"tz": "UTC"},
+    ).with_name(f"{source.name}_{name}" + ("_keys" if columns else ""))
+
+
+def _like_cursor(moment: datetime | None, reading: Reading, stream: Stream) -> Any:
+    """A moment as the cursor column holds moments: text in SQLite, a timestamp elsewhere."""
+    url = str(reading.source.options.get("url", ""))
+    if moment is None:
+        return None
+    return moment.isoformat(sep=" ") if url.startswith("sqlite") else moment
+
+
+def _deletions(name: str, stream: Stream, reading: Reading, warehouse: Warehouse) -> Any:
+    import dlt
+
+    keys = _table(name, stream, reading, warehouse, None, None, stream.key)
+    every: timedelta = stream.deletes.compare_every or timedelta(days=1)
+
+    def compare() -> Iterator[pa.Table]:
+        state = dlt.current.resource_state()
+        last = state.get("compared_at")
+        if last is not None and reading.now - datetime.fromisoformat(last) < every:
+            return
+        present = [batch if isinstance(batch, pa.Table) else pa.table(batch) for batch in keys]
+        gone = _gone(name, stream, reading, warehouse, present)
+        state["compared_at"] = reading.now.isoformat()
+        count = len(gone)
+        if count:
+            body = _tombstones(gone, stream, reading)
+            reading.ordinal += count
+            reading.reads.append(Read(reading.load_id, name, None, count))
+            yield reading.enveloped(body, name)
+
+    return dlt.resource(compare, name=f"{reading.source.name}_{name}_deletions")
+
+
+def _gone(
+    name: str, stream: Stream, reading: Reading, warehouse: Warehouse, present: list[pa.Table]
+) -> pa.Table:
+    """Keys that raw holds alive and the source has no more: one text column a key column, and the
+    landing number of the version that was the last."""
+    paths = ", ".join(f"'{json_path(column)}'" for column in stream.key)
+    columns = [f"key[{index}] AS k{index}" for index, _ in enumerate(stream.key, 1)]
+    with warehouse.cursor() as cursor:
+        table = pa.concat_tables(present) if present else None
+        if table is None:
+            table = pa.table({column: pa.array([], pa.string()) for column in stream.key})
+        cursor.register("present_keys", table.select(list(stream.key)))
+        matched = " AND ".join(
+            f'CAST(present_keys."{column}" AS VARCHAR) = k{index}'
+            for index, column in enumerate(stream.key, 1)
+        )
+        return cursor.execute(
+            f"""
+            WITH landed AS (
+                SELECT json_extract_string(payload, [{paths}]) AS key, is_deleted, landing_number
+                FROM raw."{reading.source.name}" WHERE stream = ?
+            ),
+            latest AS (
+                SELECT key, arg_max(is_deleted, landing_number) AS is_deleted,
+                       max(landing_number) AS landing_number
+                FROM landed GROUP BY key
+            ),
+            alive AS (
+                SELECT {", ".join(columns)}, landing_number FROM latest WHERE NOT is_deleted
+            )
+            SELECT alive.* FROM alive
+            WHERE NOT EXISTS (SELECT 1 FROM present_keys WHERE {matched})
+            ORDER BY landing_number
+            """,
+            [name],
+        ).to_arrow_table()
+
+
+def _tombstones(gone: pa.Table, stream: Stream, reading: Reading) -> pa.Table:
+    keys = gone.select([f"k{index}" for index, _ in enumerate(stream.key, 1)]).rename_columns(
+        list(stream.key)
+    )
+    texts = as_json_rows(reading.cursor, keys)
+    rows = []
+    for index, text in enumerate(texts.to_pylist()):
+        number = gone["landing_number"][index].as_py()
+        values = chr(31).join(str(keys[column][index]) for column in stream.key)
+        rows.append(
+            {
+                "ordinal": reading.ordinal + index,
+                # The version that it ends is part of the key: the same deletion lands once.
+                "row_key": f"d:{values}:{number}",
+                "position": f"{stream.table}:gone after {number}",
+                "occurred_at": reading.now,
+                "payload": text.decode(),
+                "payload_hash": hashlib.md5(text).hexdigest(),
+                "is_deleted": True,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=BODY)

@@ -1,0 +1,158 @@
+"""Segment-spec messages to envelopes.
+
+Belongs here: what makes a message an event that may land, its key and its time. The formula of the
+corrected time and the message's fields are those of the Segment spec; RudderStack's SDKs send the
+same. Does not belong here: the event's other fields, which staging reads from the payload.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+
+from ingestion.envelope import MAX_ID_CHARACTERS
+from ingestion.judging import BODY
+
+_PATHS = {
+    "type": "$.type",
+    "message_id": "$.messageId",
+    "message_id2": "$.message_id",
+    "user_id": "$.userId",
+    "user_id2": "$.user_id",
+    "anonymous_id": "$.anonymousId",
+    "anonymous_id2": "$.anonymous_id",
+    "email": "$.traits.email",
+    "email2": "$.context.traits.email",
+    "time": "$.timestamp",
+    "original": "$.originalTimestamp",
+    "sent": "$.sentAt",
+    "received": "$.receivedAt",
+}
+
+FUTURE = timedelta(days=2)
+"""How far ahead of the clock an event may lie: devices are a day off, not a month."""
+
+EARLIEST = datetime(1970, 1, 2)
+
+
+def _id(*names: str) -> str:
+    """SQL of an id: text or a number; objects, lists, booleans and blanks are no ids."""
+    texts = " , ".join(names)
+    value = f"trim(coalesce({texts}, ''))"
+    return (
+        f"CASE WHEN {value} = '' OR {value}[1] IN ('{{', '[') OR {value} IN ('true', 'false') "
+        f"THEN NULL ELSE {value} END"
+    )
+
+
+def _moment(name: str) -> str:
+    """SQL of a time: ISO 8601 with a zone (UTC without one), or an epoch in s or ms."""
+    return (
+        f"CASE WHEN {name} IS NULL THEN NULL "
+        f"WHEN regexp_full_match({name}, '\\d{{12,14}}(\\.0+)?') "
+        f"THEN make_timestamp(try_cast(split_part({name}, '.', 1) AS BIGINT) * 1000) "
+        f"WHEN regexp_full_match({name}, '\\d{{9,10}}(\\.\\d+)?') "
+        f"THEN make_timestamp(CAST(try_cast({name} AS DOUBLE) * 1000000 AS BIGINT)) "
+        f"ELSE try_cast(try_cast({name} AS TIMESTAMPTZ) AS TIMESTAMP) END"
+    )
+
+
+def _query() -> str:
+    listed = ", ".join(f"'{path}'" for path in _PATHS.values())
+    fields = ",\n".join(f"f[{index}] AS {name}" for index, name in enumerate(_PATHS, 1))
+    return f"""
+    WITH parsed AS (
+        SELECT ordinal, position, text,
+               TRY(json_extract_string(text, [{listed}])) AS f,
+               TRY(json_keys(text)) AS keys
+        FROM good
+    ),
+    fields AS (
+        SELECT ordinal, position, text, f, keys, {fields} FROM parsed
+    ),
+    timed AS (
+        SELECT *,
+               {_id("user_id", "user_id2")} AS user_key,
+               {_id("anonymous_id", "anonymous_id2")} AS device_key,
+               coalesce(message_id, message_id2) AS message,
+               coalesce(time, original, sent, received) AS told,
+               {_moment("time")} AS time_at,
+               {_moment("original")} AS original_at,
+               {_moment("sent")} AS sent_at,
+               {_moment("received")} AS received_at
+        FROM fields
+    ),
+    placed AS (
+        SELECT *,
+               CASE
+                   WHEN time IS NOT NULL THEN time_at
+                   WHEN original IS NOT NULL AND original_at IS NULL THEN NULL
+                   WHEN received_at IS NOT NULL AND sent_at IS NOT NULL AND original_at IS NOT NULL
+                       THEN TRY(received_at - (sent_at - original_at))
+                   ELSE coalesce(original_at, sent_at, received_at)
+               END AS happened_at
+        FROM timed
+    ),
+    judged AS (
+        SELECT *,
+               CASE
+                   WHEN f IS NULL THEN 'malformed_json'
+                   WHEN ltrim(text, ' \t')[1] <> '{{' THEN 'not_an_object'
+                   WHEN len(keys) <> len(list_distinct(keys)) THEN 'duplicate_key_in_object'
+                   WHEN lower(coalesce(type, ''))
+                       NOT IN ('identify', 'track', 'page', 'screen', 'group', 'alias')
+                       THEN 'unknown_type'
+                   WHEN message IS NOT NULL AND (
+                       length(message) > {MAX_ID_CHARACTERS} OR message[1] IN ('{{', '[')
+                       OR message IN ('true', 'false')
+                   ) THEN 'bad_message_id'
+                   WHEN user_key IS NULL AND device_key IS NULL
+                       AND nullif(trim(coalesce(email, email2, '')), '') IS NULL
+                       THEN 'missing_identity'
+                   WHEN told IS NOT NULL AND happened_at IS NULL THEN 'unreadable_time'
+                   WHEN happened_at < $earliest OR happened_at > $latest
+                       THEN 'time_out_of_range'
+               END AS reason
+        FROM placed
+    )
+    SELECT ordinal,
+           CASE WHEN reason IS NOT NULL THEN NULL
+                WHEN trim(coalesce(message, '')) <> '' THEN 'm:' || message
+                ELSE 'p:' || position || ':' || md5(text) END AS row_key,
+           position,
+           CASE WHEN reason IS NULL THEN coalesce(happened_at, $now) END AS occurred_at,
+           CASE WHEN reason IS NULL THEN received_at END AS received_at,
+           CASE WHEN reason IS NULL THEN text END AS payload,
+           CASE WHEN reason IS NULL THEN md5(text) END AS payload_hash,
+           false AS is_deleted,
+           reason,
+           CAST(NULL AS VARCHAR) AS detail,
+           CASE WHEN reason IS NOT NULL THEN encode(text) END AS raw_bytes,
+           CAST(NULL AS VARCHAR) AS replay_of
+    FROM judged
+    """
+
+
+def parse_events(
+    cursor: duckdb.DuckDBPyConnection, good: pa.Table, now: datetime, as_of: datetime
+) -> pa.Table:
+    """Judge messages columnwise.
+
+    Args:
+        good: `ordinal`, `position`, `text`.
+        now: the moment of landing (UTC); the time of a message that tells none.
+        as_of: the moment the run computes for; the later of the two bounds the future.
+
+    Returns:
+        A table of `ingestion.judging.BODY`.
+    """
+    cursor.register("good", good)
+    try:
+        found = cursor.execute(
+            _query(), {"now": now, "earliest": EARLIEST, "latest": max(now, as_of) + FUTURE}
+        ).to_arrow_table()
+    finally:
+        cursor.unregister("good")
+    return found.cast(BODY)

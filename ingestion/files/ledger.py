@@ -1,0 +1,195 @@
+"""Which files are to be read, and what has become of those that were.
+
+Belongs here: listing a location with dlt's filesystem, when a file is complete, and the comparison
+with `raw.files`. Does not belong here: what stands in a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from cdp.config.sources import Source, Stream, duration
+from cdp.warehouse.settings import Settings
+from cdp.warehouse.store import Warehouse
+
+State = Literal["taken", "appended", "rewritten", "truncated", "incomplete"]
+
+_UNFINISHED = re.compile(r"(^|/)[._][^/]*$|\.(tmp|part|partial|crdownload)$|(^|/)[._][^/]*/")
+_DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file at a location. `path` is below the location; `modified_at` naive UTC."""
+
+    path: str
+    size: int
+    modified_at: datetime
+    item: Any
+
+    def open(self) -> BinaryIO:
+        """Its bytes as they are stored."""
+        opened: BinaryIO = self.item.open(mode="rb", compression="disable")
+        return opened
+
+
+@dataclass(frozen=True)
+class Task:
+    """A file to read: from which line on, and why."""
+
+    file: FoundFile
+    stream: str
+    state: State
+    skip_lines: int = 0
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the ledger last said of a file."""
+
+    size: int
+    modified_at: datetime
+    fingerprint: str
+    whole_rows: int
+    state: str
+
+
+def credentials(source: Source, settings: Settings) -> Any:
+    """What fsspec needs beyond the location: option `credentials`, secrets from the environment."""
+    return source.option("credentials", settings)
+
+
+def location(source: Source, settings: Settings) -> str:
+    """The folder or bucket of a source; a folder of this machine as an absolute path."""
+    place = str(source.option("location", settings, ""))
+    if "://" not in place:
+        return str(Path(place).expanduser().absolute())
+    return place
+
+
+def list_files(source: Source, stream: Stream, settings: Settings) -> list[FoundFile]:
+    """All files of a stream in the order of their paths, unfinished ones left out."""
+    # dlt takes seconds to import, which a look at settings should not pay.
+    from dlt.sources.filesystem import filesystem
+
+    place = location(source, settings)
+    if "://" not in place and not Path(place).is_dir():
+        return []
+    options: dict[str, Any] = {"bucket_url": place, "file_glob": stream.files}
+    given = credentials(source, settings)
+    if given is not None:
+        options |= (
+            {"credentials": given.get("credentials", given)} if isinstance(given, dict) else {}
+        )
+        if isinstance(given, dict) and "kwargs" in given:
+            options["kwargs"] = given["kwargs"]
+            options["credentials"] = given.get("credentials")
+    found = []
+    for item in filesystem(**{key: value for key, value in options.items() if value is not None}):
+        for each in item if isinstance(item, list) else [item]:
+            path = str(each["relative_path"]).lstrip("/")
+            if _UNFINISHED.search(path):
+                continue
+            modified = each["modification_date"]
+            found.append(
+                FoundFile(
+                    path,
+                    int(each["size_in_bytes"]),
+                    datetime.fromtimestamp(modified.timestamp(), UTC).replace(tzinfo=None),
+                    each,
+                )
+            )
+    return sorted(found, key=lambda each: each.path)
+
+
+def is_complete(file: FoundFile, source: Source, now: datetime) -> bool:
+    """Whether the file has been left alone for as long as the source's `settle` asks."""
+    settle = duration(source.options.get("settle", "1 minute"))
+    return now - file.modified_at >= settle if settle else True
+
+
+def known_files(source: str, warehouse: Warehouse) -> dict[tuple[str, str], Known]:
+    """The newest word of the ledger on each file, by (stream, path)."""
+    if not warehouse.has_table("raw", "files"):
+        return {}
+    rows = warehouse.rows(
+        "SELECT stream, path, arg_max((size, modified_at, fingerprint, whole_rows, state), "
+        "noticed_at) FROM raw.files WHERE source = ? GROUP BY 1, 2",
+        [source],
+    )
+    return {
+        (stream, path): Known(*(last.values() if isinstance(last, dict) else last))
+        for stream, path, last in rows
+    }
+
+
+def tasks(
+    source: Source,
+    warehouse: Warehouse,
+    now: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[Task]:
+    """The files that have something to read.
+
+    Without a range: files that are new, longer than they were, or other than they were. With one:
+    those of its days again, whatever the ledger says of them.
+    """
+    known = known_files(source.name, warehouse)
+    for name, stream in source.streams.items():
+        for file in list_files(source, stream, warehouse.settings):
+            if not is_complete(file, source, now):
+                continue
+            if since or until:
+                if _in_range(file, since, until):
+                    yield Task(file, name, "taken")
+                continue
+            before = known.get((name, file.path))
+            task = _against_ledger(file, name, before)
+            if task is not None:
+                yield task
+
+
+def _against_ledger(file: FoundFile, stream: str, before: Known | None) -> Task | None:
+    if before is None:
+        return Task(file, stream, "taken")
+    if file.size == before.size and file.modified_at == before.modified_at:
+        return None
+    if file.size < before.size:
+        return Task(file, stream, "truncated")
+    head = fingerprint(file, before.size)
+    if head != before.fingerprint:
+        return Task(file, stream, "rewritten")
+    if file.size == before.size:
+        # Touched, or copied again: the same bytes.
+        return None
+    return Task(file, stream, "appended", before.whole_rows)
+
+
+def fingerprint(file: FoundFile, size: int) -> str:
+    """SHA-256 of the first bytes of a file."""
+    digest = hashlib.sha256()
+    left = size
+    with file.open() as opened:
+        while left and (block := opened.read(min(left, 8 * 1024 * 1024))):
+            digest.update(block)
+            left -= len(block)
+    return digest.hexdigest()
+
+
+def _in_range(file: FoundFile, since: datetime | None, until: datetime | None) -> bool:
+    first, last = file.modified_at, file.modified_at
+    named = _DAY.search(file.path)
+    if named:
+        try:
+            first = datetime(int(named[1]), int(named[2]), int(named[3]))
+            last = first + timedelta(days=1, microseconds=-1)
+        except ValueError:
+            pass
+    return (since is None or last >= since) and (until is None or first < until)

@@ -1,0 +1,157 @@
+"""Bytes to lines, in blocks and without a loop over rows.
+
+Belongs here: decompression, byte-order marks, splitting, and the account of how a file ended. Does
+not belong here: what a line means.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+BLOCK = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class LineBlock:
+    """Consecutive lines of a file.
+
+    Attributes:
+        lines: binary, without line ends.
+        first: number of the first line, from 1.
+    """
+
+    lines: pa.Array
+    first: int
+
+
+@dataclass
+class Ending:
+    """How the file ended, known when its last block has been read.
+
+    Attributes:
+        lines: lines in the file, blank ones included, the unfinished last one too.
+        whole_lines: those of them that a line end closes.
+        broken: whether compression ended early or was damaged.
+    """
+
+    lines: int = 0
+    whole_lines: int = 0
+    broken: bool = False
+
+
+def read_lines(raw: BinaryIO, ending: Ending) -> Iterator[LineBlock]:
+    """Yield the lines of a file, plain or gzip, UTF-8 or UTF-16 by its byte-order mark.
+
+    Damage of the compression ends the lines where it begins; `ending` says so, and the bytes before
+    it that make no whole line come as the last line.
+    """
+    pending = b""
+    number = 1
+    for block in _decoded(_decompressed(raw, ending)):
+        data = pending + block if pending else block
+        cut = data.rfind(b"\n")
+        if cut < 0:
+            pending = data
+            continue
+        whole, pending = data[: cut + 1], data[cut + 1 :]
+        lines = _split(whole)
+        yield LineBlock(lines, number)
+        number += len(lines)
+    ending.whole_lines = number - 1
+    if pending:
+        yield LineBlock(pa.array([pending.rstrip(b"\r")], pa.binary()), number)
+        number += 1
+    ending.lines = number - 1
+
+
+def _split(data: bytes) -> pa.Array:
+    """Lines of a block as a binary array over the block's own memory, copied once."""
+    buffer = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(buffer == 10)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    if b"\r" in data:
+        before = buffer[np.maximum(ends - 1, 0)]
+        stops = np.where((before == 13) & (ends > starts), ends - 1, ends)
+    else:
+        stops = ends
+    # An Arrow array wants its values back to back, so the line ends are squeezed out.
+    keep = np.ones(len(data), bool)
+    keep[ends] = False
+    keep[ends[stops != ends] - 1] = False
+    packed = buffer[keep]
+    lengths = stops - starts
+    tight = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    return pa.Array.from_buffers(
+        pa.binary(), len(starts), [None, pa.py_buffer(tight), pa.py_buffer(packed)]
+    )
+
+
+def _decompressed(raw: BinaryIO, ending: Ending) -> Iterator[bytes]:
+    head = raw.read(2)
+    rest = _Prefixed(head, raw)
+    if head != b"\x1f\x8b":
+        while block := rest.read(BLOCK):
+            yield block
+        return
+    stream = gzip.GzipFile(fileobj=rest)  # type: ignore[call-overload]
+    while True:
+        try:
+            block = stream.read1(BLOCK)
+        except (EOFError, OSError, zlib.error):
+            ending.broken = True
+            return
+        if not block:
+            return
+        # `read1` hands out what one round of decompression gave; gather it to full blocks.
+        gathered = [block]
+        size = len(block)
+        while size < BLOCK:
+            try:
+                block = stream.read1(BLOCK)
+            except (EOFError, OSError, zlib.error):
+                ending.broken = True
+                yield b"".join(gathered)
+                return
+            if not block:
+                break
+            gathered.append(block)
+            size += len(block)
+        yield b"".join(gathered)
+
+
+def _decoded(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Take off a UTF-8 mark; turn UTF-16 into UTF-8."""
+    decoder: codecs.IncrementalDecoder | None = None
+    first = True
+    for block in blocks:
+        if first:
+            first = False
+            if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+            elif block.startswith(codecs.BOM_UTF8):
+                block = block[3:]
+        yield decoder.decode(block).encode("utf-8", "surrogatepass") if decoder else block
+
+
+class _Prefixed:
+    """A reader that first gives back the bytes that were looked at."""
+
+    def __init__(self, head: bytes, raw: BinaryIO) -> None:
+        self._head, self._raw = head, raw
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._head:
+            return self._raw.read(size)
+        if size < 0:
+            head, self._head = self._head, b""
+            return head + self._raw.read()
+        head, self._head = self._head[:size], self._head[size:]
+        return head + (self._raw.read(size - len(head)) if size > len(head) else b"")

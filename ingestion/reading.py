@@ -1,0 +1,108 @@
+"""One landing under way: its id, its clock, its count of rows.
+
+Belongs here: what all readers of a load share. Does not belong here: any reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from cdp.config.sources import Source, Stream
+from ingestion.envelope import INBOX, Read
+from ingestion.events import parse_events
+from ingestion.judging import BODY, ParseGood, RawRows, judge, refusal
+from ingestion.rows import parse_rows
+
+JUDGED_AT_ONCE = 32 * 1024 * 1024
+"""Bytes of rows that are handed to the engine together: enough that its start costs nothing."""
+
+
+@dataclass
+class Reading:
+    """A load of one source.
+
+    Attributes:
+        ordinal: number that the next row read takes; rows of a load count from 0.
+        reads: what the readers say that they have read, file by file.
+    """
+
+    source: Source
+    load_id: str
+    now: datetime
+    as_of: datetime
+    cursor: duckdb.DuckDBPyConnection
+    ordinal: int = 0
+    reads: list[Read] = field(default_factory=list)
+    _waiting: list[tuple[RawRows, pa.Array]] = field(default_factory=list)
+    _waiting_bytes: int = 0
+    _refused: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    _stream: str = ""
+
+    @property
+    def delimiter(self) -> str:
+        """What parts the columns of the source's CSV files."""
+        return str(self.source.options.get("delimiter", ","))
+
+    def add(self, rows: RawRows, stream: str) -> Iterator[pa.Table]:
+        """Take rows in; yield inbox tables when enough have come together to be judged at once."""
+        count = len(rows.texts)
+        if not count:
+            return
+        if self._waiting and self._stream != stream:
+            yield from self.flush()
+        self._stream = stream
+        ordinals = pa.array(np.arange(self.ordinal, self.ordinal + count), pa.int64())
+        self.ordinal += count
+        self._waiting.append((rows, ordinals))
+        self._waiting_bytes += rows.texts.nbytes
+        if self._waiting_bytes >= JUDGED_AT_ONCE:
+            yield from self.flush()
+
+    def refuse(self, stream: str, position: str, reason: str, raw_bytes: bytes) -> None:
+        """Take in a row that its reader could not make out."""
+        row = refusal(ordinal=self.ordinal, position=position, reason=reason, raw_bytes=raw_bytes)
+        self.ordinal += 1
+        self._refused.append((stream, row))
+
+    def flush(self) -> Iterator[pa.Table]:
+        """Judge what is waiting."""
+        if self._waiting:
+            rows = RawRows(
+                pa.concat_arrays([each.texts for each, _ in self._waiting]),
+                pa.concat_arrays([each.positions for each, _ in self._waiting]),
+            )
+            ordinals = pa.concat_arrays([each for _, each in self._waiting])
+            self._waiting, self._waiting_bytes = [], 0
+            parse = self._parser(self.source.streams[self._stream])
+            yield self.enveloped(judge(rows, ordinals, self.cursor, parse), self._stream)
+        for stream, row in self._refused:
+            yield self.enveloped(pa.Table.from_pylist([row], schema=BODY), stream)
+        self._refused = []
+
+    def _parser(self, stream: Stream) -> ParseGood:
+        if stream.format == "segment":
+            return lambda cursor, good: parse_events(cursor, good, self.now, self.as_of)
+        return lambda cursor, good: parse_rows(cursor, good, stream, self.now)
+
+    def enveloped(self, body: pa.Table, stream: str) -> pa.Table:
+        """Judged rows as a table of the inbox."""
+        count = len(body)
+        constants = {"load_id": self.load_id, "stream": stream}
+        columns = [
+            pa.repeat(pa.scalar(constants[each.name], pa.string()), count)
+            if each.name in constants
+            else body[each.name]
+            for each in INBOX
+        ]
+        return pa.table(columns, schema=INBOX)
+
+    def reads_tables(self) -> Iterator[pa.Table]:
+        """What was read, for the account of the load; taken after the rows."""
+        for read in self.reads:
+            yield read.table()
