@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('blocked_values') }}
 {{ config(materialized='incremental', incremental_strategy='append') }}
 
 with births as (
@@ -21,12 +22,6 @@ types as (
 
 ),
 
-blocked as (
-
-    select * from {{ ref('blocked_values') }}
-
-),
-
 normalised as (
 
     select
@@ -44,24 +39,19 @@ normalised as (
 
 ),
 
-refused as (
-
-    select distinct normalised.birth
-    from normalised
-    inner join blocked
-        on
-            blocked.identifier_type in ('*', normalised.identifier_type)
-            and {{ matches_regex('normalised.identifier_value', 'blocked.pattern') }}
-
-),
-
+-- Patterns stand in the query as constants: an engine compiles each once, not once a row.
 judged as (
 
     select
         normalised.*,
-        refused.birth is not null or normalised.identifier_value is null as is_blocked
+        identifier_value is null
+        {%- for rule in blocked_value_rules() %}
+        or (
+            {{ "true" if rule.identifier_type == '*' else "identifier_type = '" ~ rule.identifier_type ~ "'" }}
+            and {{ matches_regex('identifier_value', "'" ~ rule.pattern | replace("'", "''") ~ "'") }}
+        )
+        {%- endfor %} as is_blocked
     from normalised
-    left join refused on normalised.birth = refused.birth
 
 ),
 

@@ -1,0 +1,66 @@
+-- Generated from config/sources.yml by `cdp generate`; change that file instead.
+{{ config(materialized='view') }}
+
+select
+    source,
+    stream,
+    row_key,
+    is_deleted,
+    landed_at,
+    landing_number,
+    contact_id,
+    email,
+    phone,
+    phone_country,
+    first_name,
+    last_name,
+    birth_date,
+    street,
+    city,
+    postal_code,
+    region,
+    country,
+    language,
+    company,
+    created_at,
+    updated_at,
+    deleted_at,
+    merged_into_id,
+    merged_ids,
+    attributes,
+    'user_id' as id_type,
+    'customers' as contact_kind
+from {{ ref('stg_shop__customers') }}
+
+union all
+
+select
+    source,
+    stream,
+    row_key,
+    is_deleted,
+    landed_at,
+    landing_number,
+    contact_id,
+    email,
+    phone,
+    phone_country,
+    first_name,
+    last_name,
+    birth_date,
+    street,
+    city,
+    postal_code,
+    region,
+    country,
+    language,
+    company,
+    created_at,
+    updated_at,
+    deleted_at,
+    merged_into_id,
+    merged_ids,
+    attributes,
+    'crm_id' as id_type,
+    'contacts' as contact_kind
+from {{ ref('stg_crm__contacts') }}

@@ -1,0 +1,21 @@
+-- Generated from config/sources.yml by `cdp generate`; change that file instead.
+{{ config(materialized='view') }}
+
+select
+    source,
+    stream,
+    row_key,
+    is_deleted,
+    landed_at,
+    landing_number,
+    refund_id,
+    order_id,
+    customer_id,
+    refunded_at,
+    amount,
+    currency,
+    reason,
+    updated_at,
+    deleted_at,
+    'user_id' as id_type
+from {{ ref('stg_shop__refunds') }}

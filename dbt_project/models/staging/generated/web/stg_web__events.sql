@@ -1,0 +1,129 @@
+-- Generated from config/sources.yml by `cdp generate`; change that file instead.
+{{ config(materialized='incremental', incremental_strategy='append') }}
+
+{%- set paths = [
+    '$.messageId',
+    '$.message_id',
+    '$.type',
+    '$.event',
+    '$.name',
+    '$.properties.name',
+    '$.anonymousId',
+    '$.anonymous_id',
+    '$.userId',
+    '$.user_id',
+    '$.previousId',
+    '$.previous_id',
+    '$.groupId',
+    '$.group_id',
+    '$.context.groupId',
+    '$.traits.email',
+    '$.context.traits.email',
+    '$.properties.email',
+    '$.context.traits.Email',
+    '$.traits.phone',
+    '$.context.traits.phone',
+    '$.properties.phone',
+    '$.context.externalIds',
+    '$.context.externalId',
+    '$.properties.order_id',
+    '$.properties.orderId',
+    '$.properties.revenue',
+    '$.properties.value',
+    '$.properties.total',
+    '$.properties.currency',
+    '$.properties.product_id',
+    '$.properties.productId',
+    '$.properties.products[0].product_id',
+    '$.properties.category',
+    '$.properties.products[0].category',
+    '$.properties.url',
+    '$.context.page.url',
+    '$.properties.path',
+    '$.context.page.path',
+    '$.properties.referrer',
+    '$.context.page.referrer',
+    '$.context.userAgent',
+    '$.context.user_agent',
+    '$.context.ip',
+    '$.request_ip',
+    '$.context.campaign.source',
+    '$.context.campaign.medium',
+    '$.context.campaign.name',
+    '$.traits',
+    '$.context.traits',
+    '$.properties'
+] %}
+
+with landed as (
+
+    select
+        stream,
+        row_key,
+        position,
+        occurred_at,
+        received_at,
+        payload,
+        is_deleted,
+        landed_at,
+        landing_number
+    from {{ source('raw', 'web') }}
+    where stream = 'events'
+    {%- if is_incremental() %}
+        and landing_number > (select coalesce(max(known.landing_number), 0) from {{ this }} as known)
+    {%- endif %}
+
+),
+
+parsed as (
+
+    select
+        *,
+        {{ json_fields('payload', paths) }} as fields
+    from landed
+
+),
+
+typed as (
+
+    select
+        'web' as source,
+        stream,
+        row_key,
+        is_deleted,
+        landed_at,
+        landing_number,
+
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 0) ~ ', ' ~ json_field('fields', paths, 1) ~ ')', 'varchar') }} as message_id,
+        {{ as_type('lower(' ~ json_field('fields', paths, 2) ~ ')', 'varchar') }} as event_type,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 3) ~ ', ' ~ json_field('fields', paths, 4) ~ ', ' ~ json_field('fields', paths, 5) ~ ')', 'varchar') }} as event_name,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 6) ~ ', ' ~ json_field('fields', paths, 7) ~ ')', 'varchar') }} as anonymous_id,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 8) ~ ', ' ~ json_field('fields', paths, 9) ~ ')', 'varchar') }} as user_id,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 10) ~ ', ' ~ json_field('fields', paths, 11) ~ ')', 'varchar') }} as previous_id,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 12) ~ ', ' ~ json_field('fields', paths, 13) ~ ', ' ~ json_field('fields', paths, 14) ~ ')', 'varchar') }} as group_id,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 15) ~ ', ' ~ json_field('fields', paths, 16) ~ ', ' ~ json_field('fields', paths, 17) ~ ', ' ~ json_field('fields', paths, 18) ~ ')', 'varchar') }} as email,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 19) ~ ', ' ~ json_field('fields', paths, 20) ~ ', ' ~ json_field('fields', paths, 21) ~ ')', 'varchar') }} as phone,
+        coalesce({{ json_field('fields', paths, 22) }}, {{ json_field('fields', paths, 23) }}) as external_ids,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 24) ~ ', ' ~ json_field('fields', paths, 25) ~ ')', 'varchar') }} as order_id,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 26) ~ ', ' ~ json_field('fields', paths, 27) ~ ', ' ~ json_field('fields', paths, 28) ~ ')', 'decimal(18,4)') }} as value,
+        {{ as_type('upper(' ~ json_field('fields', paths, 29) ~ ')', 'varchar') }} as currency,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 30) ~ ', ' ~ json_field('fields', paths, 31) ~ ', ' ~ json_field('fields', paths, 32) ~ ')', 'varchar') }} as product_id,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 33) ~ ', ' ~ json_field('fields', paths, 34) ~ ')', 'varchar') }} as category,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 35) ~ ', ' ~ json_field('fields', paths, 36) ~ ')', 'varchar') }} as url,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 37) ~ ', ' ~ json_field('fields', paths, 38) ~ ')', 'varchar') }} as page_path,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 39) ~ ', ' ~ json_field('fields', paths, 40) ~ ')', 'varchar') }} as referrer,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 41) ~ ', ' ~ json_field('fields', paths, 42) ~ ')', 'varchar') }} as user_agent,
+        {{ as_type('coalesce(' ~ json_field('fields', paths, 43) ~ ', ' ~ json_field('fields', paths, 44) ~ ')', 'varchar') }} as ip,
+        {{ as_type(json_field('fields', paths, 45), 'varchar') }} as campaign_source,
+        {{ as_type(json_field('fields', paths, 46), 'varchar') }} as campaign_medium,
+        {{ as_type(json_field('fields', paths, 47), 'varchar') }} as campaign_name,
+        coalesce({{ json_field('fields', paths, 48) }}, {{ json_field('fields', paths, 49) }}) as traits,
+        {{ json_field('fields', paths, 50) }} as properties,
+
+        occurred_at,
+        received_at
+    from parsed
+
+)
+
+select * from typed
