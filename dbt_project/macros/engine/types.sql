@@ -9,7 +9,7 @@
     {%- elif type == 'varchar' -%}
         nullif(trim({{ expression }}), '')
     {%- else -%}
-        {{ dbt.safe_cast(expression, type) }}
+        {{ try_cast_to(expression, type) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -78,4 +78,14 @@
         ),
         cast('0001-01-01' as timestamp)
     )
+{%- endmacro %}
+
+
+{#- A cast that gives null where the value cannot be read. dbt's own safe_cast fails on DuckDB. -#}
+{% macro try_cast_to(expression, type) -%}
+    {{ return(adapter.dispatch('try_cast_to', 'tributary')(expression, type)) }}
+{%- endmacro %}
+
+{% macro default__try_cast_to(expression, type) -%}
+    try_cast({{ expression }} as {{ type }})
 {%- endmacro %}

@@ -22,3 +22,18 @@
         ('other_anonymous_id', "'anonymous_id'"),
     ]) }}
 {%- endmacro %}
+
+
+{#- The seed `blocked_values` as a list of rules (identifier_type, pattern). -#}
+{% macro blocked_value_rules() -%}
+    {%- set rules = [] -%}
+    {%- if execute -%}
+        {%- set found = run_query(
+            'select identifier_type, pattern from ' ~ ref('blocked_values') ~ ' order by identifier_type, pattern'
+        ) -%}
+        {%- for row in found.rows -%}
+            {%- do rules.append({'identifier_type': row[0], 'pattern': row[1]}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(rules) }}
+{%- endmacro %}

@@ -84,8 +84,8 @@ select
     identifiers.profile_id,
 
     -- activity
-    {{ earliest(['activity.first_event_at', 'orders.first_purchase_date']) }} as first_seen,
-    {{ latest(['activity.last_event_at', 'orders.last_purchase_date']) }} as last_seen,
+    {{ earliest(['activity.first_event_at', 'orders.first_ordered_at']) }} as first_seen,
+    {{ latest(['activity.last_event_at', 'orders.last_ordered_at']) }} as last_seen,
     cast(coalesce(activity.event_count, 0) as {{ dbt.type_bigint() }}) as event_count,
     cast(coalesce(activity.session_count, 0) as {{ dbt.type_bigint() }}) as session_count,
 

@@ -139,6 +139,7 @@ select
     ) as net_base,
     converted_refunds.next_refund_at,
     coalesce(anchored.status, 'placed') <> 'cancelled' and not anchored.is_deleted as is_counted,
+    anchored.is_deleted,
     anchored.channel,
     anchored.country,
     anchored.email,

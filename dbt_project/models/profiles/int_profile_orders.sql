@@ -18,9 +18,10 @@ orders as (
         ordered_at,
         amount_base,
         net_base,
-        next_refund_at
+        next_refund_at,
+        is_counted
     from {{ ref('fct_orders') }}
-    where is_counted and profile_id is not null and {{ in_change_set('profile_id', 'int_changed_buyers') }}
+    where not is_deleted and profile_id is not null and {{ in_change_set('profile_id', 'int_changed_buyers') }}
 
 ),
 
@@ -39,11 +40,14 @@ ordered as (
 
     select
         orders.profile_id,
-        sum(case when orders.ordered_at <= current_run.as_of then 1 else 0 end) as order_count,
-        sum(case when orders.ordered_at <= current_run.as_of then orders.amount_base end) as gross_base,
-        sum(case when orders.ordered_at <= current_run.as_of then orders.net_base end) as net_base,
-        min(case when orders.ordered_at <= current_run.as_of then orders.ordered_at end) as first_purchase_date,
-        max(case when orders.ordered_at <= current_run.as_of then orders.ordered_at end) as last_purchase_date,
+        -- A cancelled order is no purchase, but whoever placed it was seen.
+        min(case when orders.ordered_at <= current_run.as_of then orders.ordered_at end) as first_ordered_at,
+        max(case when orders.ordered_at <= current_run.as_of then orders.ordered_at end) as last_ordered_at,
+        sum(case when orders.ordered_at <= current_run.as_of and orders.is_counted then 1 else 0 end) as order_count,
+        sum(case when orders.ordered_at <= current_run.as_of and orders.is_counted then orders.amount_base end) as gross_base,
+        sum(case when orders.ordered_at <= current_run.as_of and orders.is_counted then orders.net_base end) as net_base,
+        min(case when orders.ordered_at <= current_run.as_of and orders.is_counted then orders.ordered_at end) as first_purchase_date,
+        max(case when orders.ordered_at <= current_run.as_of and orders.is_counted then orders.ordered_at end) as last_purchase_date,
         min(case when orders.ordered_at > current_run.as_of then orders.ordered_at end) as next_order_at,
         min(orders.next_refund_at) as next_refund_at
     from orders
@@ -69,6 +73,8 @@ select
     coalesce(ordered.order_count, 0) as order_count,
     cast(coalesce(ordered.gross_base, 0) as decimal(18, 4)) as gross_spent,
     cast(coalesce(ordered.net_base, 0) - coalesce(refunded.refunded_base, 0) as decimal(18, 4)) as total_spent,
+    ordered.first_ordered_at,
+    ordered.last_ordered_at,
     ordered.first_purchase_date,
     ordered.last_purchase_date,
     {{ earliest(['ordered.next_order_at', 'ordered.next_refund_at', 'refunded.next_refund_at']) }} as next_change_at

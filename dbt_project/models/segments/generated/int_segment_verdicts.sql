@@ -34,11 +34,71 @@ current_run as (
 
 select
     profiles.profile_id,
-    COALESCE(features.last_product_added_at > current_run.as_of - INTERVAL '24' HOUR AND features.last_product_added_at <= current_run.as_of, FALSE) AND NOT (COALESCE(features.last_order_completed_at > features.last_product_added_at OR (features.last_order_completed_at = features.last_product_added_at AND features.last_order_completed_number > features.last_product_added_number), FALSE)) as in_active_cart_abandoners,
-    COALESCE(profiles.last_purchase_date > current_run.as_of - INTERVAL '30' DAY AND profiles.last_purchase_date <= current_run.as_of, FALSE) AND COALESCE(profiles.total_spent > 500, FALSE) as in_high_value_recent,
-    COALESCE(profiles.order_count >= 3, FALSE) AND COALESCE(profiles.last_purchase_date > current_run.as_of - INTERVAL '60' DAY AND profiles.last_purchase_date <= current_run.as_of, FALSE) as in_loyal_customers,
-    COALESCE(profiles.first_seen > current_run.as_of - INTERVAL '7' DAY AND profiles.first_seen <= current_run.as_of, FALSE) as in_new_visitors,
-    NULLIF(LEAST(COALESCE(CASE WHEN features.last_product_added_at + INTERVAL '24' HOUR > current_run.as_of THEN features.last_product_added_at + INTERVAL '24' HOUR END, CAST('9999-12-31' AS TIMESTAMP)), COALESCE(CASE WHEN profiles.first_seen + INTERVAL '7' DAY > current_run.as_of THEN profiles.first_seen + INTERVAL '7' DAY END, CAST('9999-12-31' AS TIMESTAMP)), COALESCE(CASE WHEN profiles.last_purchase_date + INTERVAL '30' DAY > current_run.as_of THEN profiles.last_purchase_date + INTERVAL '30' DAY END, CAST('9999-12-31' AS TIMESTAMP)), COALESCE(CASE WHEN profiles.last_purchase_date + INTERVAL '60' DAY > current_run.as_of THEN profiles.last_purchase_date + INTERVAL '60' DAY END, CAST('9999-12-31' AS TIMESTAMP))), CAST('9999-12-31' AS TIMESTAMP)) as next_flip_at
+    coalesce(
+        features.last_product_added_at > current_run.as_of - interval ('24') hour
+        and features.last_product_added_at <= current_run.as_of,
+        false
+    )
+    and not (
+        coalesce(
+            features.last_order_completed_at > features.last_product_added_at
+            or (
+                features.last_order_completed_at = features.last_product_added_at
+                and features.last_order_completed_number > features.last_product_added_number
+            ),
+            false
+        )
+    ) as in_active_cart_abandoners,
+    coalesce(
+        profiles.last_purchase_date > current_run.as_of - interval ('30') day
+        and profiles.last_purchase_date <= current_run.as_of,
+        false
+    )
+    and coalesce(profiles.total_spent > 500, false) as in_high_value_recent,
+    coalesce(profiles.order_count >= 3, false)
+    and coalesce(
+        profiles.last_purchase_date > current_run.as_of - interval ('60') day
+        and profiles.last_purchase_date <= current_run.as_of,
+        false
+    ) as in_loyal_customers,
+    coalesce(
+        profiles.first_seen > current_run.as_of - interval ('7') day
+        and profiles.first_seen <= current_run.as_of,
+        false
+    ) as in_new_visitors,
+    nullif(
+        least(
+            coalesce(
+                case
+                    when features.last_product_added_at + interval ('24') hour > current_run.as_of
+                    then features.last_product_added_at + interval ('24') hour
+                end,
+                cast('9999-12-31' as timestamp)
+            ),
+            coalesce(
+                case
+                    when profiles.first_seen + interval ('7') day > current_run.as_of
+                    then profiles.first_seen + interval ('7') day
+                end,
+                cast('9999-12-31' as timestamp)
+            ),
+            coalesce(
+                case
+                    when profiles.last_purchase_date + interval ('30') day > current_run.as_of
+                    then profiles.last_purchase_date + interval ('30') day
+                end,
+                cast('9999-12-31' as timestamp)
+            ),
+            coalesce(
+                case
+                    when profiles.last_purchase_date + interval ('60') day > current_run.as_of
+                    then profiles.last_purchase_date + interval ('60') day
+                end,
+                cast('9999-12-31' as timestamp)
+            )
+        ),
+        cast('9999-12-31' as timestamp)
+    ) as next_flip_at
 from profiles
 cross join current_run
 left join features on profiles.profile_id = features.profile_id
