@@ -8,6 +8,7 @@ the history of memberships (`dbt_project/models/segments/`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,9 +66,23 @@ def member_column(segment_name: str) -> str:
     return f"in_{segment_name}"
 
 
-def _sql(expression: exp.Expr, dialect: str) -> str:
-    """SQL for a file that Jinja reads first: no constant may begin anything of Jinja's."""
-    return expression.sql(dialect, comments=False).replace("{", "{{ '{' }}")
+def _sql(expression: exp.Expr, dialect: str, indent: int = 0) -> str:
+    """SQL in the form of the project, in lower case but for the constants.
+
+    Jinja reads the file first, so no constant may begin anything of Jinja's.
+    """
+    constants: dict[str, str] = {}
+
+    def set_aside(node: exp.Expr) -> exp.Expr:
+        if not node.is_string or isinstance(node.parent, exp.Interval):
+            return node
+        name = f"constant_{len(constants)}_"
+        constants[name] = node.sql(dialect).replace("{", "{{ '{' }}")
+        return exp.var(name)
+
+    words = expression.transform(set_aside).sql(dialect, pretty=True, pad=4, indent=4).lower()
+    written = re.sub(r"constant_\d+_", lambda found: constants[found[0]], words)
+    return written.replace("\n", "\n" + " " * indent)
 
 
 def _text(value: str, dialect: str) -> str:
@@ -167,9 +182,9 @@ select
 def _verdicts_sql(segments: Sequence[Segment], needed: Sequence[Feature], dialect: str) -> str:
     columns = ["    profiles.profile_id"]
     for each in segments:
-        compiled = _sql(verdict(each.rule), dialect)
+        compiled = _sql(verdict(each.rule), dialect, indent=4)
         columns.append(f"    {compiled} as {member_column(each.name)}")
-    flip = _sql(next_flip(each.rule for each in segments), dialect)
+    flip = _sql(next_flip(each.rule for each in segments), dialect, indent=4)
     columns.append(f"    {flip} as next_flip_at")
     used = [column for each in needed for column in _columns(each)]
     feature_list = "".join(f",\n        {column}" for column in used)

@@ -43,8 +43,8 @@ MAX_WINDOW_MINUTES = 36_525 * 1440
 """A hundred years."""
 
 RESERVED = frozenset(
-    ("and", "or", "not", "within", "did", "since", "seen", "first", "last")
-    + ("in", "then", "at", "least", "most", "times", "where", "between")
+    {"and", "or", "not", "within", "did", "since", "seen", "first", "last"}
+    | {"in", "then", "at", "least", "most", "times", "where", "between"}
 )
 """Words of the language, today's and those it grows into; no trait has such a name."""
 

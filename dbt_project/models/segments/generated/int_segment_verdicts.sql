@@ -35,7 +35,7 @@ current_run as (
 select
     profiles.profile_id,
     coalesce(
-        features.last_product_added_at > current_run.as_of - interval ('24') hour
+        features.last_product_added_at > current_run.as_of - interval '24' hour
         and features.last_product_added_at <= current_run.as_of,
         false
     )
@@ -50,19 +50,19 @@ select
         )
     ) as in_active_cart_abandoners,
     coalesce(
-        profiles.last_purchase_date > current_run.as_of - interval ('30') day
+        profiles.last_purchase_date > current_run.as_of - interval '30' day
         and profiles.last_purchase_date <= current_run.as_of,
         false
     )
     and coalesce(profiles.total_spent > 500, false) as in_high_value_recent,
     coalesce(profiles.order_count >= 3, false)
     and coalesce(
-        profiles.last_purchase_date > current_run.as_of - interval ('60') day
+        profiles.last_purchase_date > current_run.as_of - interval '60' day
         and profiles.last_purchase_date <= current_run.as_of,
         false
     ) as in_loyal_customers,
     coalesce(
-        profiles.first_seen > current_run.as_of - interval ('7') day
+        profiles.first_seen > current_run.as_of - interval '7' day
         and profiles.first_seen <= current_run.as_of,
         false
     ) as in_new_visitors,
@@ -70,29 +70,29 @@ select
         least(
             coalesce(
                 case
-                    when features.last_product_added_at + interval ('24') hour > current_run.as_of
-                    then features.last_product_added_at + interval ('24') hour
+                    when features.last_product_added_at + interval '24' hour > current_run.as_of
+                    then features.last_product_added_at + interval '24' hour
                 end,
                 cast('9999-12-31' as timestamp)
             ),
             coalesce(
                 case
-                    when profiles.first_seen + interval ('7') day > current_run.as_of
-                    then profiles.first_seen + interval ('7') day
+                    when profiles.first_seen + interval '7' day > current_run.as_of
+                    then profiles.first_seen + interval '7' day
                 end,
                 cast('9999-12-31' as timestamp)
             ),
             coalesce(
                 case
-                    when profiles.last_purchase_date + interval ('30') day > current_run.as_of
-                    then profiles.last_purchase_date + interval ('30') day
+                    when profiles.last_purchase_date + interval '30' day > current_run.as_of
+                    then profiles.last_purchase_date + interval '30' day
                 end,
                 cast('9999-12-31' as timestamp)
             ),
             coalesce(
                 case
-                    when profiles.last_purchase_date + interval ('60') day > current_run.as_of
-                    then profiles.last_purchase_date + interval ('60') day
+                    when profiles.last_purchase_date + interval '60' day > current_run.as_of
+                    then profiles.last_purchase_date + interval '60' day
                 end,
                 cast('9999-12-31' as timestamp)
             )
