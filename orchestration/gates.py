@@ -52,7 +52,12 @@ def gate_tables(deployment: Deployment, stage: str) -> list[dg.AssetKey]:
         readers.update(wanted & set(mine.values()))
     best = min(
         readers,
-        key=lambda key: (not key.path[-1].startswith(("dim_", "fct_")), -readers[key], key.path),
+        key=lambda key: (
+            key.path[0] != stage,
+            not key.path[-1].startswith(("dim_", "fct_")),
+            -readers[key],
+            key.path,
+        ),
     )
     return [best]
 

@@ -13,7 +13,9 @@ from pydantic import Field
 
 from cdp.config.moments import moment_in_utc
 from cdp.config.sources import Source
+from cdp.config.yaml_text import ConfigError
 from cdp.warehouse.runs import mark_stage
+from cdp.warehouse.settings import MissingSecret
 from orchestration.deployment import Deployment, owners
 from orchestration.held import KEY, POOL, Held
 from orchestration.progress import News
@@ -30,6 +32,17 @@ RETRIES = dg.RetryPolicy(
     max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
 """For sources that do not answer. What a source has already handed over is not asked for again."""
+
+HOPELESS = (
+    ConfigError,
+    MissingSecret,
+    ImportError,
+    AttributeError,
+    TypeError,
+    LookupError,
+    AssertionError,
+)
+"""What asking once more does not cure: a declaration that is wrong, or a fault of the program."""
 
 
 class LandingConfig(dg.Config):
@@ -115,13 +128,16 @@ def _land(
         context.log.info("This run was asked for other sources; nothing was read from this one.")
         return dg.MaterializeResult(metadata={"asked": False})
     mark_stage(held.store, held.run, "raw", "building")
-    report = land(
-        source.name,
-        held.store,
-        held.run,
-        since=moment_in_utc(config.since),
-        until=moment_in_utc(config.until),
-    )
+    try:
+        report = land(
+            source.name,
+            held.store,
+            held.run,
+            since=moment_in_utc(config.since),
+            until=moment_in_utc(config.until),
+        )
+    except HOPELESS as error:
+        raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
     mark_stage(held.store, held.run, "raw", "built")
     held.tell(News("landed", source.name, detail=report))
     return dg.MaterializeResult(

@@ -10,7 +10,8 @@ import dagster as dg
 
 from cdp.warehouse.store import WarehouseBusy, open_warehouse
 from orchestration.deployment import Deployment
-from orchestration.held import ALERTED, failed_steps, trigger_of
+from orchestration.alerting import alert_of_failure
+from orchestration.held import ALERTED
 from orchestration.jobs import MAIN
 
 UNDER_WAY = [

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cdp.commands.terminal import CommandFailed, Exit, answer, count, grid, moment, out
+from cdp.commands.terminal import CommandFailed, Exit, answer, cell, grid, out
 from cdp.warehouse.settings import load_settings
 
 app = typer.Typer(help="What people have agreed to.", no_args_is_help=True)
@@ -56,13 +56,5 @@ def _tell(columns: tuple[str, ...], rows: list[tuple[Any, ...]], as_json: bool) 
         return
     table = grid(*columns, numbers=("granted", "not granted") if len(columns) == 3 else ())
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(cell(value) for value in row))
     out.print(table)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return count(value)
-    return moment(value) if value is None or hasattr(value, "strftime") else str(value)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from cdp.commands.terminal import CommandFailed, Exit, answer, grid, moment, out
+from cdp.commands.terminal import CommandFailed, Exit, answer, cell, grid, out
 from cdp.warehouse.settings import load_settings
 
 app = typer.Typer(help="Profiles in the published set.", no_args_is_help=True)
@@ -61,12 +62,12 @@ def show(
     table = grid("trait", "value")
     for name, value in found.items():
         if value is not None:
-            table.add_row(name, _cell(value))
+            table.add_row(name, Text(str(value)) if name == "profile_id" else cell(value))
     out.print(table)
     out.print()
     listed = grid("identifier", "value", "first seen")
     for kind, value, seen in identifiers:
-        listed.add_row(kind, _cell(value), moment(seen))
+        listed.add_row(cell(kind), cell(value), cell(seen))
     out.print(listed)
     out.print()
     names = ", ".join(name for name, _ in segments) or "none"
@@ -78,7 +79,3 @@ def _one(reader: Any, sql: str, *parameters: Any) -> dict[str, Any] | None:
     columns = [each[0] for each in cursor.description]
     row = cursor.fetchone()
     return None if row is None else dict(zip(columns, row, strict=True))
-
-
-def _cell(value: Any) -> str:
-    return moment(value) if value is None or hasattr(value, "strftime") else str(value)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cdp.commands.terminal import CommandFailed, Exit, answer, count, grid, out
-from cdp.segmentation.definitions import SegmentDefinition, load_catalogue, load_definitions
+from cdp.commands.terminal import CommandFailed, Exit, answer, cell, count, grid, out
+from cdp.segmentation.compiling import verdict
+from cdp.segmentation.definitions import Segment, load_catalogue, load_definitions
 from cdp.warehouse.settings import Settings, load_settings
 
 app = typer.Typer(help="Segments: definitions and members.", no_args_is_help=True)
@@ -40,8 +41,53 @@ def list_segments(as_json: AsJson = False) -> None:
         return
     table = grid("segment", "people", "rule", numbers=("people",))
     for each in found:
-        table.add_row(each.name, count(each.size), each.rule)
+        table.add_row(each.name, count(each.size), cell(each.rule))
     out.print(table)
+
+
+@app.command("show")
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show a segment: its rule, what it says in English, whose it is and how large it is."""
+    settings = load_settings()
+    found = _one(settings, name)
+    size = next(each.size for each in sizes(settings) if each.name == name)
+    told = {
+        "segment": found.name,
+        "people": size,
+        "description": found.description,
+        "rule": found.rule_text,
+        "meaning": found.sentence,
+        "rule_version": found.rule_version,
+        "owner": found.owner,
+        "purpose": found.purpose,
+    }
+    if as_json:
+        answer(told)
+        return
+    table = grid("", "")
+    table.show_header = False
+    for key, value in told.items():
+        table.add_row(key, cell(value))
+    out.print(table)
+
+
+@app.command("compile")
+def compile_rule(
+    name: Name,
+    dialect: Annotated[
+        str, typer.Option(help="Engine whose SQL to write: duckdb, snowflake, bigquery, spark.")
+    ] = "duckdb",
+) -> None:
+    """Print the condition that decides who is in a segment, as SQL over its features."""
+    from sqlglot.dialects.dialect import Dialects
+
+    known = sorted(each.value for each in Dialects if each.value)
+    if dialect not in known:
+        raise CommandFailed(
+            f"no engine is called '{dialect}'; known: {', '.join(known)}", Exit.WRONG_INPUT
+        )
+    sql = verdict(_one(load_settings(), name).rule).sql(dialect=dialect, pretty=True)
+    out.print(sql, markup=False, soft_wrap=True)
 
 
 def sizes(settings: Settings) -> list[Size]:
@@ -66,14 +112,14 @@ def sizes(settings: Settings) -> list[Size]:
     return found
 
 
-def definitions(settings: Settings) -> dict[str, SegmentDefinition]:
+def definitions(settings: Settings) -> dict[str, Segment]:
     """The declared segments by name."""
     catalogue = load_catalogue(settings.config)
     found = load_definitions(settings.config, catalogue, settings.base_currency)
     return {each.name: each for each in found}
 
 
-def _one(settings: Settings, name: str) -> SegmentDefinition:
+def _one(settings: Settings, name: str) -> Segment:
     declared = definitions(settings)
     if name not in declared:
         raise CommandFailed(

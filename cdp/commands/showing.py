@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.panel import Panel
+from rich.text import Text
 
 from cdp.commands.following import complain, outcome_as_data
 from cdp.commands.segment import sizes
@@ -49,7 +50,7 @@ def _show(settings: Settings, outcome: Outcome, segments: list[Any], seconds: fl
     out.print(f"[bold]Segments as of {moment(run.as_of)} UTC[/]")
     table = grid("segment", "people", "who they are", numbers=("people",))
     for each in segments:
-        table.add_row(each.name, count(each.size), f"[dim]{each.rule}[/]")
+        table.add_row(each.name, count(each.size), Text(each.rule, style="dim"))
     out.print(table)
     out.print()
     current = settings.serving_dir / "current"

@@ -16,6 +16,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -61,6 +62,20 @@ def count(value: int | None) -> str:
 def moment(value: datetime | None) -> str:
     """A moment (naive UTC) as people read it; a dash where there is none."""
     return "–" if value is None else value.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def cell(value: Any) -> Text:
+    """A value as people read it, never taken for markup; a dash where there is none."""
+    match value:
+        case bool():
+            shown = "yes" if value else "no"
+        case int():
+            shown = count(value)
+        case datetime() | None:
+            shown = moment(value)
+        case _:
+            shown = str(value)
+    return Text(shown)
 
 
 def _plain(value: Any) -> Any:

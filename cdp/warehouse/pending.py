@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cdp.warehouse.runs import STAGES, Run, stage_states
+from cdp.warehouse.runs import STAGES, Run, stage_states, utc_now
 from cdp.warehouse.store import Warehouse
 
 _SEED_LOADS = """
@@ -81,8 +81,8 @@ def note_seeds(warehouse: Warehouse, run: Run, project: Path) -> None:
     """Record that the seeds as they stand have been loaded by a run."""
     warehouse.execute(_SEED_LOADS)
     warehouse.execute(
-        "INSERT INTO governance.seed_loads VALUES (?, ?, now()::TIMESTAMP)",
-        [_fingerprint(project), run.run_id],
+        "INSERT INTO governance.seed_loads VALUES (?, ?, ?)",
+        [_fingerprint(project), run.run_id, utc_now()],
     )
 
 
