@@ -53,7 +53,8 @@ select
     last_published.as_of as previous_as_of,
     coalesce(last_published.landing_high_water, 0) as published_landing_high_water,
     -- A clock set back makes facts due again that were counted already; only a full pass is right.
-    last_published.run_id is null
+    {{ 'true' if flags.FULL_REFRESH else 'false' }}
+    or last_published.run_id is null
     or last_published.logic_hash <> newest.logic_hash
     or last_published.as_of > newest.as_of as everything_changed
 from newest

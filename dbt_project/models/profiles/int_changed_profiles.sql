@@ -88,9 +88,26 @@ everybody as (
     select profiles.profile_id
     from profiles
     cross join current_run
-    left join {{ ref('rfm_cut_points') }} as refit
-        on refit.run_number > current_run.previous_run_number and refit.dimension = 'recency' and refit.score = 1
-    where current_run.everything_changed or refit.run_number is not null
+    where current_run.everything_changed
+
+    union
+
+    select identifiers.profile_id
+    from {{ ref('dim_identifiers') }} as identifiers
+    cross join current_run
+    where current_run.everything_changed
+
+    union
+
+    -- A new fit moves the scores of everybody.
+    select profiles.profile_id
+    from profiles
+    cross join current_run
+    inner join {{ ref('rfm_cut_points') }} as refit
+        on
+            refit.run_number > current_run.previous_run_number
+            and refit.dimension = 'recency'
+            and refit.score = 1
 
 ),
 
