@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['staging']) }}
+{{ config(materialized='table', tags=['staging', 'every_run']) }}
 
 with runs as (
 

@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     full_refresh=false,
+    tags=['every_run'],
     pre_hook="{{ forget_unpublished_rows() }}",
     contract={'enforced': true}
 ) }}
