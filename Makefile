@@ -1,0 +1,90 @@
+# What a person does with this clone. Belongs here: building the environment once, and naming the
+# commands. What the commands do is in cdp/cli.py.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+export DO_NOT_TRACK := 1
+export NO_MKDOCS_2_WARNING := 1
+PYTHON_WANTED := >=3.11,<3.14
+
+# make demo PEOPLE=100000 DAYS=30 SEED=7, or make demo ARGS="--people 100000"
+DEMO_ARGS = $(if $(PEOPLE),--people $(PEOPLE)) $(if $(DAYS),--days $(DAYS)) \
+	$(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: help demo test test-kill dev bench docs docs-serve lint format lock env clean
+
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
+		awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+demo: .venv/ready ## Generate a shop, run the whole way, show its segments (PEOPLE= DAYS= SEED=)
+	@$(BIN)/cdp demo $(strip $(DEMO_ARGS))
+
+test: .venv/ready ## Run the tests (ARGS="-k word" for some of them)
+	@$(BIN)/python -m pytest -m "not kill" $(ARGS)
+
+test-kill: .venv/ready ## Run the long sweeps that kill processes hundreds of times
+	@$(BIN)/python -m pytest -m kill $(ARGS)
+
+dev: .venv/ready ## Open Dagster's UI on the warehouse
+	@$(BIN)/cdp dev $(ARGS)
+
+bench: .venv/ready ## Measure, side by side with a peer; results go to benchmarks/results/
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: .venv/ready ## Build the documentation into site/
+	@$(BIN)/mkdocs build --strict --quiet
+
+docs-serve: .venv/ready ## Read the documentation in a browser while writing it
+	@$(BIN)/mkdocs serve
+
+lint: .venv/ready ## Check style, types, SQL and documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@# In a data home of its own: rendering a model opens the warehouse.
+	home=$$(mktemp -d) && CDP_HOME=$$home $(BIN)/sqlfluff lint dbt_project/models --disable-progress-bar; \
+		found=$$?; rm -rf "$$home"; exit $$found
+	$(BIN)/mkdocs build --strict --quiet
+
+format: .venv/ready ## Put Python files into the form that lint wants
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## Resolve pyproject.toml into requirements.lock anew (needs uv)
+	uv pip compile --universal --group dev pyproject.toml -o requirements.lock \
+		--no-annotate --no-header --no-emit-index-url
+
+env: .venv/ready ## Build the environment and do nothing else
+
+clean: ## Remove the environment and what tools left behind; the data home (.cdp) stays
+	rm -rf .venv site build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: exactly what requirements.lock names, then this project itself, editable. uv does
+# it in seconds; without uv, Python's own venv and pip do the same.
+.venv/ready: requirements.lock pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+		echo "Building the environment in .venv with uv ..."; \
+		[ -x $(BIN)/python ] || uv venv --quiet --python '$(PYTHON_WANTED)' .venv; \
+		uv pip sync --quiet --python .venv --compile-bytecode requirements.lock && \
+		uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .; \
+	else \
+		python=; \
+		for candidate in python3 python3.12 python3.11 python3.13 python; do \
+			if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+				>/dev/null 2>&1; then python="$$candidate"; break; fi; \
+		done; \
+		if [ -z "$$python" ]; then \
+			echo "No Python $(PYTHON_WANTED) was found on the PATH. Install one, or install uv," \
+				"which brings its own, and call make again." >&2; exit 1; \
+		fi; \
+		echo "Building the environment in .venv with $$python and pip; this takes minutes ..."; \
+		[ -x $(BIN)/pip ] || "$$python" -m venv --clear .venv || { \
+			echo "$$python cannot make environments: install its venv package" \
+				"(Debian: python3-venv)." >&2; exit 1; }; \
+		$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+			--editable .; \
+	fi
+	@touch $@
