@@ -3,8 +3,8 @@
 Belongs here: parsing compiled SQL into lineage, and keeping the answer as a file for as long as the
 project does not change, since it costs seconds. Does not belong here: dagster.
 
-The answer is a help for people who look at the graph, so SQL that the parser cannot follow (a Python
-model, an engine's own function) has no lineage rather than failing a run.
+The answer is a help for people who look at the graph, so SQL that the parser cannot follow (a
+Python model, an engine's own function) has no lineage rather than failing a run.
 """
 
 from __future__ import annotations
@@ -90,9 +90,7 @@ class _Tracer:
                 if position is not None and position < len(inner):
                     found |= self.sources(branch, inner[position])
             return found
-        selected = next(
-            (each for each in _selects(scope) if each.alias_or_name == column), None
-        )
+        selected = next((each for each in _selects(scope) if each.alias_or_name == column), None)
         if selected is None:
             return found
         for used in selected.find_all(exp.Column):

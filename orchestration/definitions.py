@@ -1,7 +1,7 @@
 """All definitions of a deployment, put together.
 
-`workspace.yaml` names the function below, so importing this module does nothing; calling it reads the
-declarations and the parsed project, and writes only when they have changed since.
+`workspace.yaml` names the function below, so importing this module does nothing; calling it reads
+the declarations and the parsed project, and writes only when they have changed since.
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
 """The gates: a blocking check between each stage and the next.
 
-Belongs here: on which table of a stage its gate stands, what the graph shows of a verdict, and saying
-aloud that a gate has closed. Does not belong here: what is checked (`expectations`), keeping the
+Belongs here: on which table of a stage its gate stands, what the graph shows of a verdict, and
+saying aloud that a gate has closed. Does not belong here: what is checked (`expectations`), keeping the
 verdict for later runs (`governance.gate_results`, which publishing goes by: a blocking check only
 protects its own run).
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 
 from cdp.warehouse.runs import STAGES
+from expectations.checks import GateVerdict
 from orchestration.alerting import alert_of_gate
 from orchestration.deployment import BUILT, Deployment
 from orchestration.held import KEY, POOL, Held
@@ -69,7 +70,7 @@ def _gate(deployment: Deployment, stage: str) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec(
                 check_name(stage),
                 asset=key,
-                description=f"What the tables of stage {stage} must hold before anything builds on them.",
+                description=f"What stage {stage} must hold before anything is built on it.",
                 blocking=True,
             )
             for key in gate_tables(deployment, stage)
@@ -93,5 +94,47 @@ def _gate(deployment: Deployment, stage: str) -> dg.AssetChecksDefinition:
     return gate
 
 
-def _result(stage: str, key: dg.AssetKey, verdict: Any) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=verdict.passed, asset_key=key, check_name=check_name(stage))
+def _result(stage: str, key: dg.AssetKey, verdict: GateVerdict) -> dg.AssetCheckResult:
+    failed = verdict.failed
+    told = (
+        "; ".join(f"{check.table} {check.name}" for check in failed)
+        if failed
+        else f"{len(verdict.checks)} checks passed"
+    )
+    return dg.AssetCheckResult(
+        passed=verdict.passed,
+        asset_key=key,
+        check_name=check_name(stage),
+        description=told[:2_000],
+        metadata={
+            "checks": len(verdict.checks),
+            "failed": len(failed),
+            "scope": verdict.scope,
+            "seconds": round(verdict.seconds, 3),
+            # What failed comes first; what a check observed holds numbers and names, no row values.
+            "verdict": dg.TableMetadataValue(
+                records=[
+                    dg.TableRecord(
+                        {
+                            "table": check.table,
+                            "check": check.name,
+                            "passed": check.passed,
+                            "observed": json.dumps(check.observed, default=str),
+                        }
+                    )
+                    for check in sorted(verdict.checks, key=lambda each: each.passed)
+                ],
+                schema=_VERDICT,
+            ),
+        },
+    )
+
+
+_VERDICT = dg.TableSchema(
+    columns=[
+        dg.TableColumn("table"),
+        dg.TableColumn("check"),
+        dg.TableColumn("passed", "bool"),
+        dg.TableColumn("observed"),
+    ]
+)

@@ -1,7 +1,7 @@
 """The one resource: the warehouse, held by a run from its first step to its last.
 
-Belongs here: taking the writer's lock, giving the run its clock, closing the run, and saying so when
-it failed. Every asset and check asks for it under the key `warehouse`, so whoever starts whatever
+Belongs here: taking the writer's lock, giving the run its clock, closing the run, and saying so
+when it failed. Every asset and check asks for it under the key `warehouse`, so whoever starts whatever
 part of the graph holds the lock for all of it (jobs run their steps in one process).
 Does not belong here: what a step does with it.
 """

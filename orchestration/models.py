@@ -4,6 +4,7 @@ Belongs here: how a dbt node looks as an asset, and what a step reports of the t
 not belong here: what any model says (`dbt_project/`), how dbt is run (`cdp.warehouse.modelling`).
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -22,7 +23,8 @@ from orchestration.held import KEY, POOL, Held
 from orchestration.progress import News
 
 EVERY_RUN = "every_run"
-"""Tag of models that tell what a run is and what it found changed: built even in a quiet run."""
+"""Tag of models that tell what a run is and what it found changed: a run with nothing new builds
+these and no others."""
 
 _READS_ALL_OF_RAW = "macro.tributary.raw_tables"
 
@@ -39,7 +41,7 @@ class Translator(DagsterDbtTranslator):
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = self.get_resource_props(manifest, unique_id)
         if _READS_ALL_OF_RAW in (node.get("depends_on") or {}).get("macros", ()):
-            # The macro finds the tables in the graph, which dbt does not count as depending on them.
+            # The macro finds the tables in the graph, which dbt does not count as depending.
             raw = [
                 node_key(each)
                 for each in manifest["sources"].values()
@@ -165,24 +167,30 @@ def _build(
 
     def heard(node: NodeResult) -> None:
         done.append(node)
-        held.tell(
-            News("model", f"{node.schema}.{node.name}", node.status == "success", node.seconds)
-        )
+        good = node.status == "success"
+        held.tell(News("model", f"{node.schema}.{node.name}", good, node.seconds))
 
+    started = time.monotonic()
     quiet = whole and not held.rebuild and held.quiet
-    if not whole:
-        names = [node["name"] for node in wanted.values()]
-        held.models.build(
-            held.store, held.run, stage, select=names, full_refresh=held.rebuild, on_node=heard
-        )
-    elif quiet:
-        names = [node["name"] for node in wanted.values() if EVERY_RUN in node["tags"]]
-        if names:
-            held.models.build(held.store, held.run, stage, select=names, on_node=heard)
+    if quiet:
+        if stage == BUILT[0]:
+            # All at once, for each call of dbt costs more than such a model. None of them depends
+            # on a table that a later stage would have changed: in a quiet run none is.
+            held.models.build(
+                held.store, held.run, stage, select=[f"tag:{EVERY_RUN}"], on_node=heard
+            )
         mark_stage(held.store, held.run, stage, "built")
     else:
-        held.models.build(held.store, held.run, stage, full_refresh=held.rebuild, on_node=heard)
-    held.tell(News("built", stage, detail={"tables": len(done), "quiet": quiet}))
+        held.models.build(
+            held.store,
+            held.run,
+            stage,
+            select=None if whole else [node["name"] for node in wanted.values()],
+            full_refresh=held.rebuild,
+            on_node=heard,
+        )
+    detail = {"tables": len(done), "quiet": quiet}
+    held.tell(News("built", stage, seconds=time.monotonic() - started, detail=detail))
     return quiet
 
 
@@ -211,7 +219,7 @@ def _report(
     observed = _observe(held, told.values(), trace=not quiet)
     for key, node in told.items():
         table = (node["schema"], node["name"])
-        metadata: dict[str, Any] = {"built": table in built}
+        metadata: dict[str, Any] = {"holds as it was": quiet and EVERY_RUN not in node["tags"]}
         if table in built:
             metadata["seconds"] = round(built[table].seconds, 3)
         if table in observed.rows:
@@ -254,7 +262,8 @@ def _columns(store: Warehouse) -> dict[Table, dict[str, str]]:
     found: dict[Table, dict[str, str]] = {}
     for schema, name, column, kind in store.rows(
         "SELECT table_schema, table_name, column_name, data_type "
-        f"FROM information_schema.columns WHERE table_catalog = '{CATALOG}' ORDER BY ordinal_position"
+        "FROM information_schema.columns "
+        f"WHERE table_catalog = '{CATALOG}' ORDER BY ordinal_position"
     ):
         found.setdefault((schema, name), {})[column] = kind
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 
 import dagster as dg
 
@@ -48,9 +49,8 @@ def prepare(settings: Settings) -> Deployment:
 
 def warm_up() -> None:
     """Import what the steps of a run import when they need it, which takes seconds."""
-    import expectations.gates
-    import expectations.serving
-    import ingestion.landing  # noqa: F401
+    for name in ("expectations.gates", "expectations.serving", "ingestion.landing", "dbt.cli.main"):
+        import_module(name)
 
 
 def run_job(

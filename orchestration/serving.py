@@ -1,7 +1,7 @@
 """Serving: one asset per reader role, published together or not at all.
 
-Belongs here: which tables a role's set is made from, as lineage, and what publishing tells. Does not
-belong here: whether and how a set is published (`cdp.warehouse.publishing`), its gate
+Belongs here: which tables a role's set is made from, as lineage, and what publishing tells. Does
+not belong here: whether and how a set is published (`cdp.warehouse.publishing`), its gate
 (`expectations`).
 """
 

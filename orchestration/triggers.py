@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from cdp.warehouse.store import WarehouseBusy, open_warehouse
-from orchestration.deployment import Deployment
 from orchestration.alerting import alert_of_failure
+from orchestration.deployment import Deployment
 from orchestration.held import ALERTED
 from orchestration.jobs import MAIN
 
