@@ -71,17 +71,20 @@ def _sql(expression: exp.Expr, dialect: str, indent: int = 0) -> str:
 
     Jinja reads the file first, so no constant may begin anything of Jinja's.
     """
+    # Names of columns are ASCII, so no name can look like a constant set aside.
     constants: dict[str, str] = {}
 
     def set_aside(node: exp.Expr) -> exp.Expr:
         if not node.is_string or isinstance(node.parent, exp.Interval):
             return node
-        name = f"constant_{len(constants)}_"
+        name = f"\N{SECTION SIGN}{len(constants)}\N{SECTION SIGN}"
         constants[name] = node.sql(dialect).replace("{", "{{ '{' }}")
         return exp.var(name)
 
     words = expression.transform(set_aside).sql(dialect, pretty=True, pad=4, indent=4).lower()
-    written = re.sub(r"constant_\d+_", lambda found: constants[found[0]], words)
+    written = re.sub(
+        "\N{SECTION SIGN}[0-9]+\N{SECTION SIGN}", lambda found: constants[found[0]], words
+    )
     return written.replace("\n", "\n" + " " * indent)
 
 
