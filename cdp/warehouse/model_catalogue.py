@@ -8,7 +8,7 @@ belong here: building anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class Model:
     description: str
     columns: Mapping[str, tuple[str, str]]
     meta: Mapping[str, Any]
+    data_tests: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """What its columns promise, by column: dbt's data tests, as they stand in the file."""
 
     @property
     def unique_key(self) -> tuple[str, ...]:
@@ -93,6 +95,11 @@ def _model(schema: str, node: Mapping[str, Any]) -> Model:
             for column in node.get("columns") or ()
         },
         meta={**(node.get("meta") or {}), **(config.get("meta") or {})},
+        data_tests={
+            column["name"]: tuple(tests)
+            for column in node.get("columns") or ()
+            if (tests := column.get("data_tests"))
+        },
     )
 
 

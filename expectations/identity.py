@@ -1,0 +1,227 @@
+"""What identity must hold: each identifier has one profile, within the limits, and keeps its birth.
+
+Belongs here: the checks of identity that are more than a table's own declaration. Does not belong
+here: which identifiers are one person (`dbt_project/models/identity`), row floors, keys and types
+(`expectations.declared`).
+"""
+
+from __future__ import annotations
+
+from expectations.checks import Check, Gate, Table, counted, missing_values, orphans, same_total
+
+IDENTIFIERS: Table = ("identity", "dim_identifiers")
+BIRTHS: Table = ("identity", "identifier_births")
+VALUES: Table = ("identity", "int_identifier_values")
+COMPONENTS: Table = ("identity", "int_identity_components")
+EDGES: Table = ("identity", "fct_identity_edges")
+TOUCHED: Table = ("identity", "int_touched_identifiers")
+TYPES: Table = ("staging", "identifier_types")
+
+TOUCHED_BIRTHS = "SELECT touched.birth FROM identity.int_touched_identifiers AS touched"
+
+
+def changed_rows(gate: Gate, name: str) -> str:
+    """Condition on a table of identity: the row may differ from the last published run's."""
+    scope = gate.scope
+    if scope.full:
+        return "true"
+    return {
+        "dim_identifiers": f"birth IN ({TOUCHED_BIRTHS})",
+        "int_identity_components": f"node IN ({TOUCHED_BIRTHS})",
+        "int_identifier_values": f"birth IN ({_newborn(gate)})",
+        "identifier_births": f"run_number > {scope.run_after}",
+        "identity_assignments": f"run_number > {scope.run_after}",
+        "int_identifier_tuples": f"last_landing_number > {scope.landed_after}",
+        "fct_identity_edges": f"last_landing_number > {scope.landed_after}",
+    }.get(name, "true")
+
+
+def checks(gate: Gate) -> list[Check]:
+    """What the tables of identity must hold, beside what they declare themselves."""
+    return [*_births(gate), *_members(gate), *_profiles(gate), *_edges(gate)]
+
+
+def _newborn(gate: Gate) -> str:
+    return (
+        "SELECT births.birth FROM identity.identifier_births AS births "
+        f"WHERE births.run_number > {gate.scope.run_after}"
+    )
+
+
+def _births(gate: Gate) -> list[Check]:
+    return [
+        counted(
+            "numbers births from 1 without a gap",
+            BIRTHS,
+            "identity.identifier_births",
+            value="count(*) - count(DISTINCT birth) + abs(coalesce(max(birth), 0) - count(*)) "
+            "+ count(*) FILTER (birth < 1)",
+            unit="numbers missing or doubled",
+        ),
+        missing_values(
+            *BIRTHS, ("birth", "identifier_type", "raw_value"), changed_rows(gate, BIRTHS[1])
+        ),
+        counted(
+            "gives no raw identifier two births",
+            BIRTHS,
+            "(SELECT identifier_type, raw_value FROM identity.identifier_births "
+            f"WHERE {_same_raw_value(gate)} "
+            "GROUP BY identifier_type, raw_value HAVING count(*) > 1) AS twice",
+            unit="identifiers",
+        ),
+        same_total(
+            "has a value for every birth",
+            VALUES,
+            ("values", "SELECT count(*) FROM identity.int_identifier_values"),
+            ("births", "SELECT count(*) FROM identity.identifier_births"),
+            [BIRTHS],
+            unit="values too many or too few",
+        ),
+        counted(
+            "gives every spelling the node of the earliest",
+            VALUES,
+            "identity.int_identifier_values",
+            value="count(*) FILTER (node IS NULL OR node > birth)",
+            unit="identifiers",
+        ),
+    ]
+
+
+def _same_raw_value(gate: Gate) -> str:
+    if gate.scope.full:
+        return "true"
+    return (
+        "raw_value IN (SELECT newborn.raw_value FROM identity.identifier_births AS newborn "
+        f"WHERE newborn.run_number > {gate.scope.run_after})"
+    )
+
+
+def _members(gate: Gate) -> list[Check]:
+    own = "identity.int_identifier_values WHERE birth = node AND NOT is_blocked"
+    changed = changed_rows(gate, "dim_identifiers")
+    return [
+        missing_values(
+            *IDENTIFIERS,
+            ("identifier_type", "identifier_value", "birth", "component_id", "profile_id"),
+            changed,
+        ),
+        counted(
+            "gives every identifier exactly one profile",
+            IDENTIFIERS,
+            "(SELECT identifier_type, identifier_value FROM identity.dim_identifiers "
+            f"WHERE {_same_value(gate)} GROUP BY identifier_type, identifier_value "
+            "HAVING count(*) > 1) AS twice",
+            unit="identifiers",
+        ),
+        counted(
+            "has every identifier that is somebody's own",
+            IDENTIFIERS,
+            f"(SELECT birth FROM {own}) AS known ANTI JOIN identity.dim_identifiers AS served "
+            "ON known.birth = served.birth",
+            [VALUES],
+            unit="identifiers",
+        ),
+        counted(
+            "has no identifier that is nobody's own or was never born",
+            IDENTIFIERS,
+            "identity.dim_identifiers AS served "
+            f"ANTI JOIN (SELECT birth FROM {own}) AS known ON served.birth = known.birth",
+            [VALUES],
+            unit="identifiers",
+        ),
+    ]
+
+
+def _same_value(gate: Gate) -> str:
+    if gate.scope.full:
+        return "true"
+    return (
+        "identifier_value IN (SELECT touched.identifier_value "
+        f"FROM identity.dim_identifiers AS touched WHERE touched.birth IN ({TOUCHED_BIRTHS}))"
+    )
+
+
+def _profiles(gate: Gate) -> list[Check]:
+    # A profile may hold members that were not touched, so whole profiles are looked at.
+    picked = gate.scope.rows(
+        "profile_id IN (SELECT touched.profile_id FROM identity.dim_identifiers AS touched "
+        f"WHERE touched.birth IN ({TOUCHED_BIRTHS}))"
+    )
+    return [
+        counted(
+            "calls every profile after its earliest-born member",
+            IDENTIFIERS,
+            "(SELECT profile_id FROM identity.dim_identifiers "
+            f"WHERE {picked} GROUP BY profile_id HAVING min(birth) <> profile_id) AS misnamed",
+            [TOUCHED],
+            unit="profiles",
+        ),
+        counted(
+            "has no profile across two components",
+            IDENTIFIERS,
+            "(SELECT profile_id FROM identity.dim_identifiers "
+            f"WHERE {picked} GROUP BY profile_id HAVING min(component_id) <> max(component_id)) "
+            "AS torn",
+            [TOUCHED],
+            unit="profiles",
+        ),
+        counted(
+            "has no profile above the limits of identifier_types",
+            IDENTIFIERS,
+            "(SELECT members.profile_id FROM "
+            f"(SELECT profile_id, identifier_type FROM identity.dim_identifiers WHERE {picked}) "
+            "AS members INNER JOIN staging.identifier_types AS types "
+            "ON members.identifier_type = types.identifier_type "
+            "WHERE types.max_per_profile IS NOT NULL "
+            "GROUP BY members.profile_id, members.identifier_type "
+            "HAVING count(*) > any_value(types.max_per_profile)) AS too_big",
+            [TOUCHED, TYPES],
+            unit="profiles",
+        ),
+    ]
+
+
+def _edges(gate: Gate) -> list[Check]:
+    changed = changed_rows(gate, "fct_identity_edges")
+    components = changed_rows(gate, "int_identity_components")
+    return [
+        same_total(
+            "has one component for every identifier of dim_identifiers",
+            COMPONENTS,
+            ("identifiers", "SELECT count(*) FROM identity.int_identity_components"),
+            ("served", "SELECT count(*) FROM identity.dim_identifiers"),
+            [IDENTIFIERS],
+            unit="identifiers too many or too few",
+        ),
+        counted(
+            "agrees with dim_identifiers on the component of every identifier",
+            COMPONENTS,
+            "identity.int_identity_components AS solved INNER JOIN identity.dim_identifiers "
+            "AS served ON solved.node = served.birth "
+            "WHERE solved.component_id <> served.component_id",
+            [IDENTIFIERS],
+            unit="identifiers",
+        ),
+        counted(
+            "calls every component after its earliest-born member",
+            COMPONENTS,
+            "(SELECT component_id FROM identity.int_identity_components WHERE component_id IN "
+            f"(SELECT component_id FROM identity.int_identity_components WHERE {components}) "
+            "GROUP BY component_id HAVING min(node) <> component_id) AS misnamed",
+            [TOUCHED],
+            unit="components",
+        ),
+        counted(
+            "joins only what is in one component",
+            EDGES,
+            f"(SELECT left_node, right_node FROM identity.fct_identity_edges WHERE {changed}) "
+            "AS edges "
+            "LEFT JOIN identity.int_identity_components AS one ON edges.left_node = one.node "
+            "LEFT JOIN identity.int_identity_components AS other ON edges.right_node = other.node "
+            "WHERE one.component_id IS DISTINCT FROM other.component_id "
+            "OR one.component_id IS NULL",
+            [COMPONENTS],
+            unit="edges",
+        ),
+        orphans(("identity", "fct_rejected_edges"), "component_id", COMPONENTS, "component_id"),
+    ]
