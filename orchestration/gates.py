@@ -1,9 +1,9 @@
 """The gates: a blocking check between each stage and the next.
 
 Belongs here: on which table of a stage its gate stands, what the graph shows of a verdict, and
-saying aloud that a gate has closed. Does not belong here: what is checked (`expectations`), keeping the
-verdict for later runs (`governance.gate_results`, which publishing goes by: a blocking check only
-protects its own run).
+saying aloud that a gate has closed. Does not belong here: what is checked (`expectations`),
+keeping the verdict for later runs (`governance.gate_results`, which publishing goes by: a blocking
+check only protects its own run).
 """
 
 import json
@@ -84,7 +84,13 @@ def _gate(deployment: Deployment, stage: str) -> dg.AssetChecksDefinition:
         # Great Expectations takes seconds to import.
         from expectations.gates import validate
 
-        verdict = validate(stage, held.store, held.run)
+        verdict = validate(
+            stage,
+            held.store,
+            held.run,
+            project=held.deployment.project,
+            unchanged=stage in held.left_alone,
+        )
         held.tell(News("gate", stage, verdict.passed, detail=verdict))
         if not verdict.passed:
             alert_of_gate(held, verdict)

@@ -1,15 +1,15 @@
 """The one resource: the warehouse, held by a run from its first step to its last.
 
 Belongs here: taking the writer's lock, giving the run its clock, closing the run, and saying so
-when it failed. Every asset and check asks for it under the key `warehouse`, so whoever starts whatever
-part of the graph holds the lock for all of it (jobs run their steps in one process).
+when it failed. Every asset and check asks for it under the key `warehouse`, so whoever starts
+whatever part of the graph holds the lock for all of it (jobs run their steps in one process).
 Does not belong here: what a step does with it.
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import dagster as dg
@@ -45,6 +45,8 @@ class Held:
     models: Models
     deployment: Deployment
     tell: Listener
+    left_alone: set[str] = field(default_factory=set)
+    """Stages that this run did not build because nothing was new."""
 
     @cached_property
     def rebuild(self) -> bool:

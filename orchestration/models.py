@@ -180,6 +180,7 @@ def _build(
                 held.store, held.run, stage, select=[f"tag:{EVERY_RUN}"], on_node=heard
             )
         mark_stage(held.store, held.run, stage, "built")
+        held.left_alone.add(stage)
     else:
         held.models.build(
             held.store,

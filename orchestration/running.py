@@ -49,7 +49,9 @@ def prepare(settings: Settings) -> Deployment:
 
 def warm_up() -> None:
     """Import what the steps of a run import when they need it, which takes seconds."""
-    for name in ("expectations.gates", "expectations.serving", "ingestion.landing", "dbt.cli.main"):
+    gates = import_module("expectations.gates")
+    gates.warm_up()
+    for name in ("expectations.serving", "ingestion.pipelines", "dbt.cli.main"):
         import_module(name)
 
 

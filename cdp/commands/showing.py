@@ -5,10 +5,10 @@ Belongs here: reading the published set for it and laying it out. Does not belon
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.panel import Panel
 from rich.text import Text
 
 from cdp.commands.following import complain, outcome_as_data
@@ -53,22 +53,18 @@ def _show(settings: Settings, outcome: Outcome, segments: list[Any], seconds: fl
         table.add_row(each.name, count(each.size), Text(each.rule, style="dim"))
     out.print(table)
     out.print()
-    current = settings.serving_dir / "current"
-    python = f"{_here('.venv/bin/python')} -m cdp"
+    command = f"{_here('.venv/bin/cdp')}"
+    steps = grid("", "")
+    steps.show_header = False
+    steps.add_row("[bold]make dev[/]", "the Dagster UI: graph, runs, checks, schedule")
+    steps.add_row(f"[bold]{command} profile show {_example(settings)}[/]", "one person")
+    steps.add_row(f"[bold]{command} segment list[/]", "the segments again")
+    steps.add_row(f"[bold]{command} status[/]", "runs, stages, gates")
+    out.print("[bold]Where to look next[/]")
+    out.print(steps)
     out.print(
-        Panel.fit(
-            "\n".join(
-                [
-                    "[bold]make dev[/]                the Dagster UI: graph, runs, checks, schedule",
-                    f"[bold]{python} profile show {_example(settings)}[/]    one person",
-                    f"[bold]{python} segment list[/]    the segments again",
-                    f"[bold]{python} status[/]          runs, stages, gates",
-                    f"{current}/[bold]analyst[/]/core.duckdb    for BI tools and notebooks",
-                ]
-            ),
-            title="where to look next",
-            title_align="left",
-        )
+        f"BI tools and notebooks read {settings.serving_dir / 'current'}/analyst/core.duckdb",
+        soft_wrap=True,
     )
     err.print(f"[green]done[/] in {seconds:.1f} s")
 
@@ -84,4 +80,4 @@ def _example(settings: Settings) -> str:
 
 
 def _here(path: str) -> str:
-    return path if (PROJECT_ROOT / path).exists() else "python"
+    return path if (PROJECT_ROOT / path).exists() else Path(path).name

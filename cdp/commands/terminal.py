@@ -1,7 +1,7 @@
 """How commands speak: results on standard output, everything else on standard error.
 
-Belongs here: the two consoles, answering as JSON, exit codes, and turning an expected error into one
-sentence and a code. Does not belong here: what any command does.
+Belongs here: the two consoles, answering as JSON, exit codes, and turning an expected error into
+one sentence and a code. Does not belong here: what any command does.
 """
 
 from __future__ import annotations

@@ -216,10 +216,13 @@ def publish(as_json: AsJson = False) -> None:
             raise CommandFailed("no run has built anything yet; `cdp run` does", Exit.NOT_FOUND)
         # Great Expectations takes seconds to import; a refusal should not wait for it.
         publishing.refuse_unless_ready(warehouse, run)
-        from expectations.serving import validator
+        from expectations.serving import validate_set
 
         publication = publishing.publish(
-            warehouse, run, project=project_dir(settings), validate=validator(warehouse, run)
+            warehouse,
+            run,
+            project=project_dir(settings),
+            validate=lambda candidate: validate_set(candidate, warehouse, run).passed,
         )
     if as_json:
         answer(
