@@ -1,0 +1,233 @@
+"""The walls between the parts of the project: who may import whom, and who may touch what.
+
+ruff's banned-api says the same while one writes; here each wall is held for each module, so that a
+file that may pass one wall does not pass them all.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from cdp.warehouse.settings import PROJECT_ROOT
+from tests.house.project_files import (
+    Import,
+    imports_of,
+    is_within,
+    module_name,
+    modules,
+    project_files,
+)
+
+HOMES = {
+    "dagster": "orchestration",
+    "dagster_dbt": "orchestration",
+    "dagster_dlt": "orchestration",
+    "dagster_shared": "orchestration",
+    "dagster_webserver": "orchestration",
+    "dlt": "ingestion",
+    "dbt": "cdp.warehouse.modelling",
+    "great_expectations": "expectations",
+}
+"""The one place that knows each of the tools the platform stands on."""
+
+NEIGHBOURS = {
+    "cdp.config": {"cdp.warehouse.settings"},
+    "cdp.warehouse": {"cdp.config"},
+    "cdp.segmentation": {"cdp.config"},
+    "cdp.identity": {"cdp.config", "cdp.warehouse"},
+    "cdp.governance": {"cdp.config", "cdp.warehouse"},
+    "cdp.activation": {"cdp.config", "cdp.warehouse"},
+    "cdp.demo": {"cdp.config", "cdp.warehouse"},
+    "cdp.generation": {"cdp.config", "cdp.warehouse", "cdp.segmentation"},
+    "cdp.commands": {"cdp", "ingestion", "expectations"},
+    "cdp.cli": {"cdp"},
+    "cdp.__main__": {"cdp.cli"},
+    "ingestion": {"cdp.config", "cdp.warehouse"},
+    "expectations": {"cdp.config", "cdp.warehouse", "cdp.generation"},
+    "orchestration": {
+        "cdp.config",
+        "cdp.warehouse",
+        "cdp.generation",
+        "ingestion",
+        "expectations",
+    },
+}
+"""What each part may import beside itself. Parts that are not neighbours meet in the warehouse."""
+
+WITH_INPUT_OR_OUTPUT = {
+    "asyncio",
+    "boto3",
+    "duckdb",
+    "fsspec",
+    "httpx",
+    "io",
+    "os",
+    "pandas",
+    "pyarrow",
+    "requests",
+    "shutil",
+    "socket",
+    "sqlalchemy",
+    "sqlite3",
+    "subprocess",
+    "tempfile",
+    "urllib",
+}
+READS_DEFINITIONS = "cdp.segmentation.definitions"
+OURS = ("cdp", "ingestion", "expectations", "orchestration")
+
+
+def all_imports() -> list[Import]:
+    return [each for path in modules() for each in imports_of(path)]
+
+
+def part_of(module: str) -> str:
+    fitting = [part for part in NEIGHBOURS if is_within(module, part)]
+    return max(fitting, key=len, default="")
+
+
+@pytest.mark.parametrize("tool", HOMES)
+def test_each_tool_is_known_in_one_place(tool: str) -> None:
+    strangers = [
+        str(each)
+        for each in all_imports()
+        if is_within(each.name, tool) and not is_within(module_name(each.path), HOMES[tool])
+    ]
+    assert strangers == [], f"only {HOMES[tool]} may import {tool}"
+
+
+def test_nothing_imports_orchestration_but_the_command_line_when_it_starts_a_run() -> None:
+    strangers = [
+        str(each)
+        for each in all_imports()
+        if is_within(each.name, "orchestration")
+        and not is_within(module_name(each.path), "orchestration")
+        and not (module_name(each.path) == "cdp.cli" and not each.at_import_time)
+        and not each.type_only
+    ]
+    assert strangers == []
+
+
+def test_only_the_command_line_knows_orchestration_even_by_type() -> None:
+    knowing = {
+        part_of(module_name(each.path))
+        for each in all_imports()
+        if is_within(each.name, "orchestration")
+    }
+    assert knowing <= {"orchestration", "cdp.cli", "cdp.commands"}
+
+
+def test_parts_meet_only_through_their_neighbours() -> None:
+    strangers = []
+    for each in all_imports():
+        if not each.name.startswith(OURS) or is_within(each.name, "orchestration"):
+            continue
+        part = part_of(module_name(each.path))
+        allowed = NEIGHBOURS.get(part, set()) | {part}
+        if module_name(each.path) != "cdp" and not any(
+            is_within(each.name, one) for one in allowed
+        ):
+            strangers.append(str(each))
+    assert strangers == []
+
+
+def test_every_module_belongs_to_a_part() -> None:
+    homeless = [
+        str(path) for path in modules() if not part_of(module_name(path)) and len(path.parts) > 2
+    ]
+    assert homeless == [], "a new part needs its line in NEIGHBOURS"
+
+
+def test_the_rule_language_does_no_input_or_output() -> None:
+    reaching = [
+        str(each)
+        for each in all_imports()
+        if is_within(module_name(each.path), "cdp.segmentation")
+        and module_name(each.path) != READS_DEFINITIONS
+        and each.name.split(".")[0] in WITH_INPUT_OR_OUTPUT
+    ]
+    assert reaching == []
+
+
+def calls(tree: ast.AST) -> list[tuple[int, str]]:
+    return [
+        (node.lineno, ast.unparse(node.func))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    ]
+
+
+def test_the_rule_language_opens_no_file() -> None:
+    opening = []
+    for path in modules():
+        if not is_within(module_name(path), "cdp.segmentation"):
+            continue
+        if module_name(path) == READS_DEFINITIONS:
+            continue
+        for line, called in calls(parsed(path)):
+            if "grammar.lark" in called:  # the language's own definition
+                continue
+            if called == "open" or called.rsplit(".", 1)[-1] in OPENING:
+                opening.append(f"{path}:{line} calls {called}")
+    assert opening == []
+
+
+OPENING = {"read_text", "read_bytes", "write_text", "write_bytes", "glob", "rglob", "iterdir"}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse((PROJECT_ROOT / path).read_text(encoding="utf-8"))
+
+
+def test_the_environment_is_read_in_the_settings_alone() -> None:
+    reading = []
+    for path in modules():
+        if module_name(path) == "cdp.warehouse.settings":
+            continue
+        tree = parsed(path)
+        # The command line may hand variables to a process that it becomes.
+        handed_on = {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Subscript)
+            and isinstance(node.ctx, ast.Store)
+            and module_name(path) == "cdp.cli"
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                found = ast.unparse(node) in READS_ENVIRONMENT and node not in handed_on
+            elif isinstance(node, ast.ImportFrom) and node.module == "os":
+                found = any(one.name in ("environ", "getenv") for one in node.names)
+            else:
+                continue
+            if found:
+                reading.append(f"{path}:{node.lineno}")
+    assert reading == []
+
+
+READS_ENVIRONMENT = {"os.environ", "os.getenv", "os.environb"}
+
+
+def test_the_demo_truth_is_read_by_no_model_and_no_stage() -> None:
+    reading = [
+        str(path)
+        for path in project_files()
+        if path.parts[0] in ("dbt_project", "ingestion", "expectations")
+        and path.suffix in (".sql", ".py", ".yml")
+        and ("truth_dir" in (text := (PROJECT_ROOT / path).read_text()) or "/truth/" in text)
+    ]
+    assert reading == []
+
+
+def test_every_module_opens_with_what_belongs_in_it_and_what_does_not() -> None:
+    silent = []
+    for path in modules():
+        tree = parsed(path)
+        docstring = (ast.get_docstring(tree) or "").lower()
+        is_only_a_name = len(tree.body) <= 1
+        if not docstring or (not is_only_a_name and docstring.count("belong") < 2):
+            silent.append(str(path))
+    assert silent == []
