@@ -25,7 +25,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -213,11 +213,10 @@ def _fingerprint() -> str:
 
 def _checks(stage: str, gate: Gate, project: Path) -> list[Check]:
     settings = gate.warehouse.settings
-    sources = load_sources(settings)
     if stage == "raw":
-        return raw.checks(gate, tuple(sources.sources))
+        return raw.checks(gate, tuple(load_sources(settings).sources))
     stages: dict[str, Callable[[Gate], list[Check]]] = {
-        "staging": partial(staging.checks, sources=sources),
+        "staging": lambda gate: staging.checks(gate, load_sources(settings)),
         "identity": identity.checks,
         "profiles": profiles.checks,
         "segments": segments.checks,
