@@ -59,6 +59,20 @@ def next_flip(rules: Iterable[Rule]) -> exp.Expr:
     A value leaves its window when the window's length has passed since. It never enters one by
     time alone: what is still to come is no value yet.
     """
+    return _first_after_as_of(_window_ends(rules))
+
+
+def next_evaluation(rules: Iterable[Rule]) -> exp.Expr:
+    """When a profile's verdicts have to be decided again though nothing lands; null for never.
+
+    That is the next flip, or before it the moment at which a trait or a last event changes by
+    itself. The verdicts keep that moment beside the profile, which has it too: a run that is cut
+    off between the two has moved the profile's on, and only theirs still tells the next run.
+    """
+    return _first_after_as_of([exp.column("next_change_at", "profiles"), *_window_ends(rules)])
+
+
+def _window_ends(rules: Iterable[Rule]) -> list[exp.Expr]:
     windows: dict[tuple[str, str, int], exp.Expr] = {}
     for rule in rules:
         for each in conditions(rule):
@@ -66,11 +80,17 @@ def next_flip(rules: Iterable[Rule]) -> exp.Expr:
                 column = _moment(each)
                 key = (column.table, column.name, each.window.minutes)
                 windows[key] = _end(column, each.window)
-    if not windows:
+    return [end for _, end in sorted(windows.items(), key=lambda item: item[0])]
+
+
+def _first_after_as_of(moments: Sequence[exp.Expr]) -> exp.Expr:
+    if not moments:
         return exp.cast(exp.null(), "timestamp")
     ends = [
-        exp.func("COALESCE", exp.Case().when(exp.GT(this=end, expression=_as_of()), end), _never())
-        for _, end in sorted(windows.items(), key=lambda item: item[0])
+        exp.func(
+            "COALESCE", exp.Case().when(exp.GT(this=each, expression=_as_of()), each), _never()
+        )
+        for each in moments
     ]
     # No end is null, so engines agree about LEAST; sqlglot's own would write the nulls out.
     earliest = ends[0] if len(ends) == 1 else exp.Anonymous(this="LEAST", expressions=ends)

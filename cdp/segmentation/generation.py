@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from sqlglot import exp
 
-from cdp.segmentation.compiling import next_flip, verdict
+from cdp.segmentation.compiling import next_evaluation, verdict
 from cdp.segmentation.definitions import Segment
 from cdp.segmentation.traits import Catalogue
 from cdp.segmentation.tree import Feature, features
@@ -187,7 +187,7 @@ def _verdicts_sql(segments: Sequence[Segment], needed: Sequence[Feature], dialec
     for each in segments:
         compiled = _sql(verdict(each.rule), dialect, indent=4)
         columns.append(f"    {compiled} as {member_column(each.name)}")
-    flip = _sql(next_flip(each.rule for each in segments), dialect, indent=4)
+    flip = _sql(next_evaluation(each.rule for each in segments), dialect, indent=4)
     columns.append(f"    {flip} as next_flip_at")
     used = [column for each in needed for column in _columns(each)]
     feature_list = "".join(f",\n        {column}" for column in used)
@@ -346,7 +346,8 @@ def _models_yaml(segments: Sequence[Segment], needed: Sequence[Feature]) -> str:
                 (
                     "next_flip_at",
                     "timestamp",
-                    "When time alone can next change a verdict, UTC; null for never.",
+                    "When a verdict, or what it is decided by, next changes by itself, UTC; "
+                    "null for never.",
                 ),
             ],
             ["profile_id"],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,6 +21,9 @@ from typing import Literal
 from cdp.segmentation.traits import Trait
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
+
+_BLANKS = "".join(chr(code) for code in range(0x3001) if unicodedata.category(chr(code)) == "Zs")
+"""Every blank of Unicode, the plain one first: what SQL's `trim` takes off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Event:
     @property
     def key(self) -> str:
         """What `fct_events.event_key` holds for it: lower case, blanks for underscores."""
-        return self.name.replace("_", " ").strip(" ").lower()
+        return _lower(self.name.replace("_", " ").strip(_BLANKS))
 
     @property
     def column(self) -> str:
@@ -188,6 +192,15 @@ def canonical(rule: Rule) -> str:
 def rule_version(rule: Rule) -> str:
     """Short digest of a rule: changes whenever what it asks does."""
     return hashlib.sha256(canonical(rule).encode()).hexdigest()[:12]
+
+
+def _lower(text: str) -> str:
+    """Lower case letter by letter, as engines have it.
+
+    Python's own looks at a letter's neighbours (a sigma that ends a word) and makes two of one (an
+    I with a dot), so that an event would not be found under its own name.
+    """
+    return "".join(letter.lower()[0] for letter in text)
 
 
 def _plain(value: Decimal | str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from cdp.config.yaml_text import ConfigError
@@ -122,6 +123,17 @@ def test_events_that_differ_only_in_odd_letters_have_columns_of_their_own() -> N
     columns = {Event(name).column for name in names}
     assert len(columns) == len(names)
     assert all(column.replace("_", "").isascii() and len(column) <= 50 for column in columns)
+
+
+def test_an_event_is_found_under_its_own_name_whatever_its_letters() -> None:
+    names = [chr(code) + "x" for code in range(0xE000) if not 0xD800 <= code <= 0xDFFF and code]
+    names += ["ΟΔΟΣ", "İSTANBUL", " _Product_Added_ ", "\u00a0x\u3000"]
+    with duckdb.connect() as connection:
+        # As profiles.fct_events makes its keys.
+        keys = connection.execute(
+            "SELECT lower(trim(replace(name, '_', ' '))) FROM (SELECT unnest(?) AS name)", [names]
+        ).fetchall()
+    assert [Event(name).key for name in names] == [row[0] for row in keys]
 
 
 WRONG = {

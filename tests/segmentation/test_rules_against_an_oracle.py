@@ -46,7 +46,8 @@ class Happened:
 Profile = dict[str, Any]
 
 # Steps of half an hour around the edges of the windows, so that ties and exact edges are common.
-moments = st.integers(-60, 6).map(lambda steps: AS_OF + timedelta(minutes=30 * steps))
+steps = st.one_of(st.integers(-60, 6), st.sampled_from([0, -1, -2, -3, -48, -336]))
+moments = steps.map(lambda number: AS_OF + timedelta(minutes=30 * number))
 names = st.sampled_from(["A", "b_c", "It's"])
 windows = st.sampled_from(["30 minutes", "1 hour", "90 minutes", "24 hours", "1 day", "1 week"])
 operators = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
@@ -115,14 +116,15 @@ def holds(rule: Rule, profile: Profile, mine: list[tuple[int, Happened]], now: d
             value = profile[trait.name]
             if value is None:
                 return False
-            return {
+            answers: dict[str, bool] = {
                 "=": value == wanted,
                 "!=": value != wanted,
                 "<": operator == "<" and value < wanted,
                 "<=": operator == "<=" and value <= wanted,
                 ">": operator == ">" and value > wanted,
                 ">=": operator == ">=" and value >= wanted,
-            }[operator]
+            }
+            return answers[operator]
         case DateWithin(trait, window):
             at = profile[trait.name]
             return at is not None and now - timedelta(minutes=window.minutes) < at <= now
@@ -156,7 +158,7 @@ def decided(
     connection.execute(
         "CREATE OR REPLACE TABLE dim_profiles (profile_id BIGINT, order_count BIGINT, "
         "total_spent DECIMAL(18,4), country VARCHAR, first_seen TIMESTAMP, "
-        "last_purchase_date TIMESTAMP)"
+        "last_purchase_date TIMESTAMP, next_change_at TIMESTAMP)"
     )
     connection.execute(
         "CREATE OR REPLACE TABLE fct_events (profile_id BIGINT, event_key VARCHAR, "
@@ -167,7 +169,7 @@ def decided(
         connection,
         "dim_profiles",
         [
-            (number, *(profile[column] for column in columns))
+            (number, *(profile[column] for column in columns), None)
             for number, profile in enumerate(people, start=1)
         ],
     )
@@ -219,3 +221,46 @@ def test_the_generated_models_decide_as_the_oracle_does(
         if flip is None or then < flip:
             assert holds(rule, profile, known, then) is is_member
         assert flip is None or flip > AS_OF
+
+
+@pytest.mark.parametrize(
+    ("at", "is_in"),
+    [
+        (AS_OF - timedelta(hours=24), False),
+        (AS_OF - timedelta(hours=24) + timedelta(microseconds=1), True),
+        (AS_OF, True),
+        (AS_OF + timedelta(microseconds=1), False),
+        (None, False),
+    ],
+)
+def test_a_window_takes_in_its_end_and_not_its_beginning(
+    connection: duckdb.DuckDBPyConnection, at: datetime | None, is_in: bool
+) -> None:
+    nobody = dict.fromkeys(("order_count", "total_spent", "country", "first_seen"))
+    person = {**nobody, "first_seen": at, "last_purchase_date": None}
+    history = [Happened(1, "a", at, False, False)] if at else []
+    for text in ("first seen within 24 hours", "did 'A' within 1 day"):
+        assert decided(connection, text, [person], history, AS_OF)[1][0] is is_in
+
+
+@pytest.mark.parametrize(("first", "second", "is_in"), [("b", "a", True), ("a", "b", False)])
+def test_of_events_at_one_moment_the_one_that_landed_later_comes_after(
+    connection: duckdb.DuckDBPyConnection, first: str, second: str, is_in: bool
+) -> None:
+    nobody = dict.fromkeys(
+        ("order_count", "total_spent", "country", "first_seen", "last_purchase_date")
+    )
+    history = [Happened(1, key, AS_OF, False, False) for key in (first, second)]
+    found = decided(connection, "did 'a' since last 'b'", [nobody], history, AS_OF)
+    assert found[1][0] is is_in
+
+
+def test_a_negation_is_true_for_those_of_whom_nothing_is_known(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    nobody = dict.fromkeys(
+        ("order_count", "total_spent", "country", "first_seen", "last_purchase_date")
+    )
+    for text in ("country != 'DE'", "total_spent < 5", "did 'a' since last 'b'"):
+        assert decided(connection, text, [nobody], [], AS_OF)[1][0] is False
+        assert decided(connection, f"NOT {text}", [nobody], [], AS_OF)[1][0] is True

@@ -22,14 +22,14 @@ from cdp.warehouse.store import Warehouse, open_warehouse
 
 START = datetime(2026, 6, 1, 12)
 DAY = timedelta(days=1)
-LONG_AGO = datetime(1, 1, 1)
 
 LAID = """
 CREATE SCHEMA IF NOT EXISTS profiles; CREATE SCHEMA IF NOT EXISTS governance;
 CREATE TABLE governance.int_current_run (run_number BIGINT, run_id VARCHAR, as_of TIMESTAMP,
     previous_run_number BIGINT, previous_run_id VARCHAR);
 CREATE TABLE profiles.dim_profiles (profile_id BIGINT, first_seen TIMESTAMP, order_count BIGINT,
-    last_purchase_date TIMESTAMP, total_spent DECIMAL(18,4), country VARCHAR);
+    last_purchase_date TIMESTAMP, total_spent DECIMAL(18,4), country VARCHAR,
+    next_change_at TIMESTAMP);
 CREATE TABLE profiles.fct_events (profile_id BIGINT, event_key VARCHAR, occurred_at TIMESTAMP,
     is_bot BOOLEAN, is_internal BOOLEAN, landing_number BIGINT);
 CREATE TABLE profiles.int_changed_profiles (profile_id BIGINT);
@@ -48,8 +48,13 @@ class Person:
     events: list[tuple[datetime, int, str]] = field(default_factory=list)
 
     def first_seen(self, now: datetime) -> datetime | None:
-        times = [each[0] for each in (*self.events, *self.orders) if each[0] <= now]
-        return min(times, default=None)
+        return min((at for at in self._times() if at <= now), default=None)
+
+    def next_change(self, now: datetime) -> datetime | None:
+        return min((at for at in self._times() if at > now), default=None)
+
+    def _times(self) -> list[datetime]:
+        return [at for at, _, _ in self.events] + [at for at, _ in self.orders]
 
     def segments(self, now: datetime) -> set[str]:
         """The shipped segments, by plain Python."""
@@ -104,8 +109,12 @@ class Shop:
         full_refresh: bool = False,
         merged: dict[int, int] | None = None,
         publish: bool = True,
+        cut_off: bool = False,
     ) -> None:
-        """Build the segments at the clock's moment, and publish or fail."""
+        """Build the segments at the clock's moment, and publish or fail.
+
+        A run that is cut off has built the profiles and no segment.
+        """
         settings = self.settings()
         project = generate(settings)
         self.runs += 1
@@ -115,8 +124,10 @@ class Shop:
             warehouse.execute(
                 "UPDATE governance.int_current_run SET run_number = ?", [run.run_number]
             )
-            models = Models(settings, project)
-            models.build(warehouse, run, "segments", full_refresh=full_refresh)
+            if not cut_off:
+                models = Models(settings, project)
+                models.build(warehouse, run, "segments", full_refresh=full_refresh)
+            publish = publish and not cut_off
             finish_run(warehouse, run, "published" if publish else "failed")
         if publish:
             self.changed.clear()
@@ -131,10 +142,10 @@ class Shop:
         if everybody:
             changed |= set(self.people)
         # What comes due between runs, as the profile stage and the verdicts say.
-        for number, person in self.people.items():
-            times = [each[0] for each in (*person.events, *person.orders)]
-            if any(at > self._published_as_of(warehouse) and at <= now for at in times):
-                changed.add(number)
+        due = warehouse.rows(
+            "SELECT profile_id FROM profiles.dim_profiles WHERE next_change_at <= ?", [now]
+        )
+        changed |= {row[0] for row in due}
         if warehouse.has_table("segments", "int_segment_verdicts"):
             due = warehouse.rows(
                 "SELECT profile_id FROM segments.int_segment_verdicts WHERE next_flip_at <= ?",
@@ -160,13 +171,14 @@ class Shop:
         for number, person in self.people.items():
             bought = [at for at, _ in person.orders if at <= now]
             warehouse.execute(
-                "INSERT INTO profiles.dim_profiles VALUES (?, ?, ?, ?, ?, 'DE')",
+                "INSERT INTO profiles.dim_profiles VALUES (?, ?, ?, ?, ?, 'DE', ?)",
                 [
                     number,
                     person.first_seen(now),
                     len(bought),
                     max(bought, default=None),
                     sum(amount for at, amount in person.orders if at <= now),
+                    person.next_change(now),
                 ],
             )
             for at, landing_number, key in person.events:
@@ -181,12 +193,6 @@ class Shop:
                 "INSERT INTO profiles.int_changed_births VALUES (?, ?, ?, ?)",
                 [gone, gone, gone, into],
             )
-
-    def _published_as_of(self, warehouse: Warehouse) -> datetime:
-        if not warehouse.has_table("governance", "runs"):
-            return LONG_AGO
-        found = warehouse.scalar("SELECT max(as_of) FROM governance.runs WHERE status='published'")
-        return found if isinstance(found, datetime) else LONG_AGO
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         with open_warehouse(self.settings()) as warehouse:
@@ -281,6 +287,21 @@ def test_a_change_that_an_unpublished_run_saw_is_recorded_by_the_next(shop: Shop
         (1,),
         (3,),
     ]
+
+
+def test_what_came_due_in_a_run_that_was_cut_off_before_the_segments_counts_in_the_next(
+    shop: Shop,
+) -> None:
+    shop.bought(1, START + DAY, 600)
+    shop.did(1, "page", START - 10 * DAY)
+    shop.run()
+    assert shop.members() == set()
+    shop.now += 2 * DAY
+    shop.run(cut_off=True)
+    shop.now += timedelta(hours=1)
+    shop.run()
+    assert shop.members() == {(1, "high_value_recent")} == shop.expected()
+    assert shop.changes(1) == [(3, "high_value_recent", "entered", "rule")]
 
 
 def test_a_merge_ends_the_stays_of_the_profile_that_is_no_more(shop: Shop) -> None:

@@ -70,6 +70,13 @@ select
         least(
             coalesce(
                 case
+                    when profiles.next_change_at > current_run.as_of
+                    then profiles.next_change_at
+                end,
+                cast('9999-12-31' as timestamp)
+            ),
+            coalesce(
+                case
                     when features.last_product_added_at + interval '24' hour > current_run.as_of
                     then features.last_product_added_at + interval '24' hour
                 end,
