@@ -11,7 +11,7 @@ PYTHON_WANTED := >=3.11,<3.14
 DEMO_ARGS = $(if $(PEOPLE),--people $(PEOPLE)) $(if $(DAYS),--days $(DAYS)) \
 	$(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: help demo test test-kill dev bench docs docs-serve lint format lock env clean
+.PHONY: help demo test test-kill dev bench docs reference docs-serve lint format lock env clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -34,6 +34,9 @@ bench: .venv/ready ## Measure, side by side with a peer; results go to benchmark
 
 docs: .venv/ready ## Build the documentation into site/
 	@$(BIN)/mkdocs build --strict --quiet
+
+reference: .venv/ready ## Write the generated parts of docs/reference/ anew
+	@$(BIN)/python -m cdp.reference
 
 docs-serve: .venv/ready ## Read the documentation in a browser while writing it
 	@$(BIN)/mkdocs serve

@@ -94,8 +94,12 @@ def is_permissive_expression(expression: str) -> bool:
     )
 
 
+def said(package: Distribution, field: str) -> str:
+    return str((package.metadata.get_all(field) or [""])[0])
+
+
 def is_permissive(package: Distribution) -> bool:
-    expression = package.metadata.get("License-Expression")
+    expression = said(package, "License-Expression")
     if expression:
         return is_permissive_expression(expression)
     classifiers = [
@@ -105,14 +109,14 @@ def is_permissive(package: Distribution) -> bool:
     ]
     if classifiers:
         return all(each in PERMISSIVE_CLASSIFIERS for each in classifiers)
-    licence = package.metadata.get("License") or ""
+    licence = said(package, "License")
     return WORDED.fullmatch(licence) is not None or is_permissive_expression(licence)
 
 
 def test_every_locked_package_is_permissive_or_excepted_for_a_reason() -> None:
     strange = {
         package.metadata["Name"].lower(): (
-            package.metadata.get("License-Expression") or package.metadata.get("License") or "?"
+            said(package, "License-Expression") or said(package, "License") or "?"
         )[:60]
         for package in locked_here()
         if not is_permissive(package) and package.metadata["Name"].lower() not in EXCEPTIONS

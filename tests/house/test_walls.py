@@ -42,6 +42,7 @@ NEIGHBOURS = {
     "cdp.activation": {"cdp.config", "cdp.warehouse"},
     "cdp.demo": {"cdp.config", "cdp.warehouse"},
     "cdp.generation": {"cdp.config", "cdp.warehouse", "cdp.segmentation"},
+    "cdp.reference": {"cdp", "ingestion"},
     "cdp.commands": {"cdp", "ingestion", "expectations"},
     "cdp.cli": {"cdp"},
     "cdp.__main__": {"cdp.cli"},
