@@ -71,7 +71,8 @@ clean: ## Remove the environment and what tools left behind; the data home (.cdp
 		echo "Building the environment in .venv with uv ..."; \
 		[ -x $(BIN)/python ] || uv venv --quiet --python '$(PYTHON_WANTED)' .venv; \
 		uv pip sync --quiet --python .venv --compile-bytecode requirements.lock && \
-		uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .; \
+		uv pip install --quiet --python .venv --no-deps --no-build-isolation \
+			--config-settings editable_mode=compat --editable .; \
 	else \
 		python=; \
 		for candidate in python3 python3.12 python3.11 python3.13 python; do \
@@ -88,6 +89,6 @@ clean: ## Remove the environment and what tools left behind; the data home (.cdp
 				"(Debian: python3-venv)." >&2; exit 1; }; \
 		$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock && \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-			--editable .; \
+			--config-settings editable_mode=compat --editable .; \
 	fi
 	@touch $@
