@@ -55,9 +55,7 @@ class Deployment:
         self.runs += 1
         with open_warehouse(settings) as warehouse:
             run = begin_run(warehouse, f"run-{self.runs}", "test")
-            reports = {
-                name: land(name, warehouse, run) for name in load_sources(settings).sources
-            }
+            reports = {name: land(name, warehouse, run) for name in load_sources(settings).sources}
             if self.runs == 1:
                 models.manifest()
                 models.seed()
@@ -78,10 +76,29 @@ class Deployment:
         with open_warehouse(self.settings()) as warehouse:
             return warehouse.rows(sql)
 
-    def fingerprints(self) -> dict[str, tuple[int, str]]:
-        """Row count and order-free content hash of every current table of the models."""
+    def keep_copies(self) -> None:
+        """Copy every current table aside, for `changed_since_copies`."""
         with open_warehouse(self.settings()) as warehouse:
-            return {name: _fingerprint(warehouse, name) for name in _current(self, warehouse)}
+            warehouse.execute("DROP SCHEMA IF EXISTS copies CASCADE; CREATE SCHEMA copies")
+            for name in _current(self, warehouse):
+                copy = name.replace(".", "__")
+                warehouse.execute(f"CREATE TABLE copies.{copy} AS SELECT * FROM {name}")
+
+    def changed_since_copies(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Current tables that differ from their copies: some rows that only one of them has."""
+        found = {}
+        with open_warehouse(self.settings()) as warehouse:
+            for name in _current(self, warehouse):
+                copy = f"copies.{name.replace('.', '__')}"
+                rows = warehouse.rows(
+                    f"(SELECT 'before', * FROM {copy} EXCEPT ALL SELECT 'before', * FROM {name}) "
+                    f"UNION ALL "
+                    f"(SELECT 'after', * FROM {name} EXCEPT ALL SELECT 'after', * FROM {copy}) "
+                    "LIMIT 6"
+                )
+                if rows:
+                    found[name] = rows
+        return found
 
 
 def _current(deployment: Deployment, warehouse: Warehouse) -> list[str]:
@@ -97,11 +114,3 @@ def _current(deployment: Deployment, warehouse: Warehouse) -> list[str]:
             continue
         names.append(f"{node.schema}.{node.name}")
     return sorted(names)
-
-
-def _fingerprint(warehouse: Warehouse, name: str) -> tuple[int, str]:
-    found = warehouse.rows(
-        f"SELECT count(*), coalesce(CAST(bit_xor(md5_number(CAST(each AS VARCHAR))) AS VARCHAR), '')"
-        f" FROM {name} AS each"
-    )
-    return found[0][0], found[0][1]

@@ -129,7 +129,7 @@ select
     contacts.language,
     contacts.company,
 
-    {{ earliest(['activity.next_event_at', 'orders.next_change_at']) }} as next_change_at
+    {{ earliest(['activity.next_event_at', 'orders.next_change_at', 'contacts.next_known_at']) }} as next_change_at
 from identifiers
 left join activity on identifiers.profile_id = activity.profile_id
 left join orders on identifiers.profile_id = orders.profile_id

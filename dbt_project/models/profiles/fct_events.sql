@@ -34,8 +34,9 @@ arrived as (
     select
         events.event_id,
         events.source,
-        {{ anchor_birth(slots) }} as anchor_birth,
-        coalesce(by_device.node, {{ anchor_birth(slots) }}) as visitor_birth,
+        -- A bot is nobody, whoever's ids it carries; it gives birth to no identifier either.
+        case when not events.is_bot then {{ anchor_birth(slots) }} end as anchor_birth,
+        case when not events.is_bot then coalesce(by_device.node, {{ anchor_birth(slots) }}) end as visitor_birth,
         events.event_type,
         events.event_name,
         lower(trim(replace(events.event_name, '_', ' '))) as event_key,

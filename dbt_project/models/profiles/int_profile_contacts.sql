@@ -96,25 +96,29 @@ together as (
 
 ),
 
--- Values count in the order in which they became known; ties go to what landed last.
+-- Values count in the order in which they became known; ties go to what landed last. A value of the
+-- future counts when its time has come.
 ordered as (
 
     select
         together.*,
-        row_number() over (
-            partition by together.profile_id
-            order by together.known_at, together.landing_number
-        ) as nth
+        case
+            when together.known_at <= current_run.as_of then row_number() over (
+                partition by together.profile_id
+                order by together.known_at, together.landing_number
+            )
+        end as nth,
+        case when together.known_at > current_run.as_of then together.known_at end as comes_due_at
     from together
     cross join current_run
-    where together.known_at <= current_run.as_of or together.known_at is null
 
 )
 
 select
     profile_id,
     {% for field in fields %}
-    {{ max_by("nullif(trim(" ~ field ~ "), '')" if field != 'birth_date' else field, "case when " ~ field ~ " is not null then nth end") }} as {{ field }}{{ "," if not loop.last }}
-    {% endfor %}
+    {{ max_by("nullif(trim(" ~ field ~ "), '')" if field != 'birth_date' else field, "case when " ~ ("nullif(trim(" ~ field ~ "), '')" if field != 'birth_date' else field) ~ " is not null then nth end") }} as {{ field }}{{ "," if not loop.last }}
+    {% endfor %},
+    min(comes_due_at) as next_known_at
 from ordered
 group by profile_id

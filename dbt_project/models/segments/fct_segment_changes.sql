@@ -120,7 +120,7 @@ select
     changes.change,
     case
         when identities_changed.profile_id is not null then 'identity'
-        when segments.rule_version is distinct from rules_before.rule_version then 'definition'
+        when coalesce(segments.rule_version, '') <> coalesce(rules_before.rule_version, '') then 'definition'
         else 'rule'
     end as cause,
     current_run.as_of as changed_at,

@@ -1,0 +1,112 @@
+"""Any sequence of increments ends in the same current tables as one full rebuild."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.models.delivery import Deliveries
+from tests.models.deployment import Deployment
+
+pytestmark = pytest.mark.integration
+
+END = datetime(2026, 6, 30, 12)
+
+
+def differing(deployment: Deployment) -> dict[str, list[tuple[object, ...]]]:
+    """Tables whose content changes when everything is built anew at the same moment."""
+    deployment.keep_copies()
+    deployment.run(END, full_refresh=True)
+    return deployment.changed_since_copies()
+
+
+@pytest.mark.parametrize(
+    ("batches", "shuffled", "repeat"),
+    [(4, False, False), (3, True, True), (6, True, True)],
+    ids=["day by day", "any order, repeated", "any order, small batches, repeated"],
+)
+def test_increments_equal_a_rebuild(
+    shop_files: Path, tmp_path: Path, batches: int, shuffled: bool, repeat: bool
+) -> None:
+    deployment = Deployment(tmp_path)
+    deliveries = Deliveries(shop_files, tmp_path, seed=batches)
+    parts = deliveries.batches(batches, shuffled=shuffled)
+    for number, part in enumerate(parts, 1):
+        moment = END - timedelta(days=40) * (len(parts) - number) / len(parts)
+        deliveries.deliver(part, repeat=repeat)
+        deliveries.database_up_to(None if number == len(parts) else moment)
+        deployment.run(moment)
+    assert differing(deployment) == {}
+
+
+def test_time_alone_moves_what_it_should(shop_files: Path, tmp_path: Path) -> None:
+    """Nothing lands any more, but windows expire and facts of the future come due."""
+    deployment = Deployment(tmp_path)
+    deliveries = Deliveries(shop_files, tmp_path, seed=1)
+    (everything,) = deliveries.batches(1, shuffled=False)
+    deliveries.deliver(everything)
+    deliveries.database_up_to(None)
+    for hours in (24 * 20, 24 * 3, 30, 5, 1):
+        deployment.run(END - timedelta(hours=hours))
+    assert deployment.rows(
+        "SELECT count(*) FROM segments.fct_segment_changes WHERE change = 'left'"
+    ) > [(0,)]
+    deployment.run(END)
+    assert differing(deployment) == {}
+
+
+def test_a_clock_set_back_is_right_again(shop_files: Path, tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    deliveries = Deliveries(shop_files, tmp_path, seed=1)
+    (everything,) = deliveries.batches(1, shuffled=False)
+    deliveries.deliver(everything)
+    deliveries.database_up_to(None)
+    deployment.run(END + timedelta(days=30))
+    deployment.run(END)
+    assert differing(deployment) == {}
+
+
+def test_a_run_that_was_never_published_is_repeated(shop_files: Path, tmp_path: Path) -> None:
+    """A run that built some stages, or all, and was killed before publishing leaves no trace."""
+    deployment = Deployment(tmp_path)
+    deliveries = Deliveries(shop_files, tmp_path, seed=5)
+    first, second, third = deliveries.batches(3, shuffled=True)
+    deliveries.deliver(first)
+    deliveries.database_up_to(END - timedelta(days=10))
+    deployment.run(END - timedelta(days=10))
+    deliveries.deliver(second)
+    deployment.run(END - timedelta(days=5), publish=False, stages=["staging", "identity"])
+    deliveries.deliver(third)
+    deliveries.database_up_to(None)
+    deployment.run(END - timedelta(days=1), publish=False)
+    deployment.run(END)
+    assert differing(deployment) == {}
+
+
+def test_ids_survive_a_rebuild_and_say_how_they_changed(shop_files: Path, tmp_path: Path) -> None:
+    """Anonymous visitors who log in later merge into the earliest born; each change is recorded."""
+    deployment = Deployment(tmp_path)
+    deliveries = Deliveries(shop_files, tmp_path, seed=9)
+    parts = deliveries.batches(5, shuffled=True)
+    for number, part in enumerate(parts, 1):
+        deliveries.deliver(part)
+        deliveries.database_up_to(None if number == len(parts) else END - timedelta(days=30))
+        deployment.run(END)
+    before = dict(deployment.rows("SELECT birth, profile_id FROM identity.dim_identifiers"))
+    births = deployment.rows(
+        "SELECT min(birth), max(birth), count(*) FROM identity.identifier_births"
+    )
+    assert births[0][0] == 1
+    assert births[0][1] == births[0][2]
+    merges = deployment.rows(
+        "SELECT count(*) FROM identity.fct_identity_changes WHERE cause = 'merge'"
+    )
+    assert merges[0][0] > 0
+    latest = deployment.rows(
+        "SELECT birth, arg_max(profile_id, run_number) FROM identity.identity_assignments GROUP BY 1"
+    )
+    assert dict(latest) == before
+    deployment.run(END, full_refresh=True)
+    assert dict(deployment.rows("SELECT birth, profile_id FROM identity.dim_identifiers")) == before
