@@ -118,7 +118,8 @@ def dev(
         sys.executable, "-m", "dagster", "dev",
         "--workspace", str(WORKSPACE), "--host", host, "--port", str(port),
     ]  # fmt: skip
-    os.execv(sys.executable, arguments)
+    # In place of this process, so that whoever ends it ends the UI and its daemon.
+    os.execv(sys.executable, arguments)  # noqa: S606
 
 
 def _run_job(settings: Settings, **how: Any) -> Outcome:

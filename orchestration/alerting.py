@@ -1,9 +1,69 @@
-"""Which failures are told to people, and that each is told once."""
+"""Which failures are told to people, and that each is told once.
 
-from typing import Any
+Belongs here: from a verdict or a failed run to the alerts about it. They go out after the run has
+let go of the warehouse, since a receiver that does not answer may take a minute. Does not belong
+here: what an alert says and how it travels (`cdp.warehouse.alerts`).
+"""
+
+import dagster as dg
+
+from cdp.warehouse.alerts import Alert, gate_closed, run_failed, send_alert
+from cdp.warehouse.runs import Run
+from cdp.warehouse.settings import Settings
+from expectations.checks import GateVerdict
+
+ALERTED = "tributary/alerted"
+"""Tag of a run whose failure has been told."""
 
 
-def alert_of_gate(held: Any, verdict: Any) -> None: ...
+def failed_steps(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """The steps of a run that have failed for good, in the order in which they did."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    return [
+        event.step_key
+        for record in records
+        if (event := record.event_log_entry.dagster_event) and event.step_key
+    ]
 
 
-def alert_of_failure(*arguments: Any) -> None: ...
+def tell_of_failed_run(
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    run: Run,
+    steps: list[str],
+    closed: list[GateVerdict],
+) -> None:
+    """Send what there is to say of a run that has just failed, and note that it has been said."""
+    alerts = [
+        gate_closed(
+            verdict.stage,
+            run.run_id,
+            run.as_of,
+            [(check.table, check.name, check.observed) for check in verdict.failed],
+        )
+        for verdict in closed
+    ]
+    # That its gate stopped a run is all there is to know about its end.
+    _send(settings, instance, run.run_id, alerts or [run_failed(run.run_id, steps, run.as_of)])
+
+
+def tell_if_untold(
+    settings: Settings, instance: dg.DagsterInstance, dagster_run: dg.DagsterRun
+) -> bool:
+    """Send the alert of a run that failed and could not say so itself; say whether it was sent."""
+    run = instance.get_run_by_id(dagster_run.run_id) or dagster_run
+    if ALERTED in run.tags:
+        return False
+    steps = failed_steps(instance, run.run_id)
+    _send(settings, instance, run.run_id, [run_failed(run.run_id, steps)])
+    return True
+
+
+def _send(
+    settings: Settings, instance: dg.DagsterInstance, run_id: str, alerts: list[Alert]
+) -> None:
+    # The tag comes first: a process that is killed in between stays silent rather than being heard
+    # twice, and it was going to be silent anyway.
+    instance.add_run_tags(run_id, {ALERTED: "true"})
+    for alert in alerts:
+        send_alert(settings, alert)

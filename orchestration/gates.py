@@ -1,8 +1,8 @@
 """The gates: a blocking check between each stage and the next.
 
 Belongs here: on which table of a stage its gate stands, what the graph shows of a verdict, and
-saying aloud that a gate has closed. Does not belong here: what is checked (`expectations`),
-keeping the verdict for later runs (`governance.gate_results`, which publishing goes by: a blocking
+noting that it has closed. Does not belong here: what is checked (`expectations`), keeping the
+verdict for later runs (`governance.gate_results`, which publishing goes by: a blocking
 check only protects its own run).
 """
 
@@ -14,7 +14,6 @@ import dagster as dg
 
 from cdp.warehouse.runs import STAGES
 from expectations.checks import GateVerdict
-from orchestration.alerting import alert_of_gate
 from orchestration.deployment import BUILT, Deployment
 from orchestration.held import KEY, POOL, Held
 from orchestration.models import node_key
@@ -93,7 +92,7 @@ def _gate(deployment: Deployment, stage: str) -> dg.AssetChecksDefinition:
         )
         held.tell(News("gate", stage, verdict.passed, detail=verdict))
         if not verdict.passed:
-            alert_of_gate(held, verdict)
+            held.closed_gates.append(verdict)
         for key in sorted(each.asset_key for each in context.selected_asset_check_keys):
             yield _result(stage, key, verdict)
 

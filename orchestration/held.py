@@ -19,6 +19,8 @@ from cdp.warehouse.modelling import Models
 from cdp.warehouse.publishing import recover_publication
 from cdp.warehouse.runs import Run, begin_run, finish_run
 from cdp.warehouse.store import Warehouse, WarehouseBusy, open_warehouse
+from expectations.checks import GateVerdict
+from orchestration.alerting import failed_steps, tell_of_failed_run
 from orchestration.deployment import Deployment
 from orchestration.instance import write_behind
 from orchestration.progress import Listener, News
@@ -28,9 +30,6 @@ KEY = "warehouse"
 
 TRIGGER = "tributary/trigger"
 """Tag of a run that says what started it, where that was neither a schedule nor a sensor."""
-
-ALERTED = "tributary/alerted"
-"""Tag of a run whose failure has been told."""
 
 POOL = "warehouse"
 """The pool that all steps are in; its limit of one makes launched runs queue."""
@@ -47,6 +46,8 @@ class Held:
     tell: Listener
     left_alone: set[str] = field(default_factory=set)
     """Stages that this run did not build because nothing was new."""
+    closed_gates: list[GateVerdict] = field(default_factory=list)
+    """What the gates that did not let a stage pass have found."""
 
     @cached_property
     def rebuild(self) -> bool:
@@ -66,15 +67,20 @@ def warehouse_resource(deployment: Deployment, tell: Listener) -> dg.ResourceDef
     def warehouse(context: dg.InitResourceContext) -> Iterator[Held]:
         dagster_run = context.run
         assert dagster_run is not None, "steps only run inside a run"
+        instance = context.instance
+        assert instance is not None, "a run has an instance"
         write_behind(deployment.settings)
         with _opened(deployment, tell, context) as store:
             recover_publication(store)
             run = begin_run(store, dagster_run.run_id, trigger_of(dagster_run))
             models = Models(deployment.settings, deployment.project)
+            held = Held(store, run, models, deployment, tell)
             tell(News("started", run.run_id, detail=run))
-            yield Held(store, run, models, deployment, tell)
-            failed = failed_steps(context.instance, dagster_run.run_id) if context.instance else []
+            yield held
+            failed = failed_steps(instance, run.run_id)
             finish_run(store, run, "failed" if failed else "finished")
+        if failed:
+            tell_of_failed_run(deployment.settings, instance, run, failed, held.closed_gates)
 
     return warehouse
 
@@ -100,17 +106,11 @@ def _opened(
             tell(News("waiting", "warehouse"))
             if context.log:
                 context.log.info("Another run holds the warehouse; waiting for it to finish.")
-            store = stack.enter_context(open_warehouse(deployment.settings))
+            try:
+                store = stack.enter_context(open_warehouse(deployment.settings))
+            except WarehouseBusy as error:
+                tell(News("busy", "warehouse", ok=False, detail=str(error)))
+                raise
             if context.log:
                 context.log.info(f"Waited {time.monotonic() - started:.1f} s for the warehouse.")
         yield store
-
-
-def failed_steps(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """The steps of a run that have failed for good, in the order in which they did."""
-    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
-    return [
-        event.step_key
-        for record in records
-        if (event := record.event_log_entry.dagster_event) and event.step_key
-    ]

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-What = Literal["waiting", "started", "landed", "seeded", "model", "built", "gate", "published"]
+What = Literal[
+    "waiting", "busy", "started", "landed", "seeded", "model", "built", "gate", "published"
+]
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,11 @@ from importlib import import_module
 import dagster as dg
 
 from cdp.warehouse.settings import Settings
+from cdp.warehouse.store import WarehouseBusy
+from orchestration.alerting import failed_steps
 from orchestration.definitions import definitions_of
 from orchestration.deployment import Deployment, load_deployment
-from orchestration.held import TRIGGER, failed_steps
+from orchestration.held import TRIGGER
 from orchestration.instance import open_instance, write_behind
 from orchestration.jobs import MAIN, landing_config
 from orchestration.progress import Listener, News, deaf
@@ -98,6 +100,9 @@ def run_job(
             tags={TRIGGER: trigger},
             raise_on_error=False,
         )
+        for news in heard:
+            if news.what == "busy":
+                raise WarehouseBusy(news.detail)
         failed = failed_steps(instance, result.run_id)
         return Outcome(
             run_id=result.run_id,

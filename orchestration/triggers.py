@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from cdp.warehouse.store import WarehouseBusy, open_warehouse
-from orchestration.alerting import alert_of_failure
+from orchestration.alerting import tell_if_untold
 from orchestration.deployment import Deployment
-from orchestration.held import ALERTED
 from orchestration.jobs import MAIN
 
 UNDER_WAY = [
@@ -107,9 +106,6 @@ def failure_alerts(deployment: Deployment) -> dg.SensorDefinition:
         description="Sends an alert for a run that failed and could not say so itself.",
     )
     def sensor(context: dg.RunFailureSensorContext) -> None:
-        run = context.instance.get_run_by_id(context.dagster_run.run_id) or context.dagster_run
-        if ALERTED in run.tags:
-            return
-        alert_of_failure(deployment, context.instance, run)
+        tell_if_untold(deployment.settings, context.instance, context.dagster_run)
 
     return sensor

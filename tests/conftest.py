@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.services.browser",
     "tests.services.object_stores",
     "tests.services.postgres",
+    "tests.services.shop_run",
 ]
 
 REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"

@@ -38,23 +38,20 @@ def show(
                 Exit.NOT_FOUND,
             )
         identifiers = reader.execute(
-            "SELECT identifier_type, identifier_value, first_seen_at FROM dim_identifiers "
+            "SELECT identifier_type, identifier_value FROM dim_identifiers "
             "WHERE profile_id = ? ORDER BY birth",
             [profile_id],
         ).fetchall()
         segments = reader.execute(
-            "SELECT segment, entered_at FROM fct_segment_memberships "
-            "WHERE profile_id = ? AND exited_at IS NULL ORDER BY segment",
+            "SELECT segment_name, entered_at FROM fct_segment_memberships "
+            "WHERE profile_id = ? AND exited_at IS NULL ORDER BY segment_name",
             [profile_id],
         ).fetchall()
     if as_json:
         answer(
             {
                 **found,
-                "identifiers": [
-                    {"type": kind, "value": value, "first_seen_at": seen}
-                    for kind, value, seen in identifiers
-                ],
+                "identifiers": [{"type": kind, "value": value} for kind, value in identifiers],
                 "segments": [{"segment": name, "entered_at": at} for name, at in segments],
             }
         )
@@ -65,9 +62,9 @@ def show(
             table.add_row(name, Text(str(value)) if name == "profile_id" else cell(value))
     out.print(table)
     out.print()
-    listed = grid("identifier", "value", "first seen")
-    for kind, value, seen in identifiers:
-        listed.add_row(cell(kind), cell(value), cell(seen))
+    listed = grid("identifier", "value")
+    for kind, value in identifiers:
+        listed.add_row(cell(kind), cell(value))
     out.print(listed)
     out.print()
     names = ", ".join(name for name, _ in segments) or "none"

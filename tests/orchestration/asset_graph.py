@@ -28,7 +28,9 @@ def graph_of(definitions: dg.Definitions) -> dict[str, Any]:
     described = {}
     for key in sorted(graph.get_all_asset_keys()):
         node = graph.get(key)
-        kinds = sorted(tag.rsplit("/", 1)[1] for tag in node.tags if tag.startswith("dagster/kind/"))
+        kinds = sorted(
+            tag.rsplit("/", 1)[1] for tag in node.tags if tag.startswith("dagster/kind/")
+        )
         described[key.to_user_string()] = {
             "deps": sorted(parent.to_user_string() for parent in node.parent_keys),
             "group": node.group_name,

@@ -84,4 +84,6 @@ def shop_run(finished_shop_run: ShopRun, tmp_path: Path) -> ShopRun:
 
 def settings_of(home: Path) -> Settings:
     """Settings over the shipped configuration, with a data home of their own."""
-    return load_settings(home=home, config=PROJECT_ROOT / "config", threads=2, lock_wait_seconds=120)
+    return load_settings(
+        home=home, config=PROJECT_ROOT / "config", threads=2, lock_wait_seconds=120
+    )

@@ -1,0 +1,423 @@
+"""Runs: the whole way, a part of it, twice at once, with nothing new, and stopped by a gate."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from filelock import FileLock
+
+from cdp.warehouse.publishing import PublishRefused, publish
+from cdp.warehouse.readers import open_reader
+from cdp.warehouse.runs import STAGES, current_run, stage_states
+from cdp.warehouse.serving_sets import current_set
+from cdp.warehouse.settings import PROJECT_ROOT
+from cdp.warehouse.store import Warehouse, WarehouseBusy, open_warehouse
+from expectations import gates
+from expectations.checks import CheckResult, GateVerdict
+from orchestration.alerting import tell_if_untold
+from orchestration.instance import open_instance
+from orchestration.progress import News
+from tests.orchestration.receiver import Receiver
+from tests.services.shop_run import ShopRun
+
+SEGMENTS = ("active_cart_abandoners", "high_value_recent", "loyal_customers", "new_visitors")
+
+
+def published(shop: ShopRun) -> str:
+    path = current_set(shop.settings)
+    assert path is not None
+    return path.name
+
+
+def materialise(shop: ShopRun, *assets: str, listener: Any = None) -> dg.ExecuteInProcessResult:
+    """What the UI does when a person materialises some assets: a run of just those."""
+    definitions = shop.definitions(listener)
+    job = definitions.resolve_implicit_global_asset_job_def()
+    with open_instance(shop.settings) as instance:
+        return job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(asset.split("/")) for asset in assets],
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+
+
+def materialisations(shop: ShopRun, run_id: str) -> dict[str, dg.AssetMaterialization]:
+    with open_instance(shop.settings) as instance:
+        records = instance.get_records_for_run(
+            run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION, limit=1_000
+        ).records
+    found = {}
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        assert event is not None
+        found[event.materialization.asset_key.to_user_string()] = event.materialization
+    return found
+
+
+# --- the whole way ------------------------------------------------------------------------------
+
+
+def test_a_run_fills_every_shipped_segment_of_the_published_set(
+    finished_shop_run: ShopRun,
+) -> None:
+    with open_reader(finished_shop_run.settings, "analyst") as reader:
+        for segment in SEGMENTS:
+            row = reader.execute(f"SELECT count(*) FROM {segment}").fetchone()
+            assert row is not None
+            assert row[0] > 0, segment
+
+
+def test_a_run_reports_rows_of_every_table_and_lineage_of_columns(
+    finished_shop_run: ShopRun,
+) -> None:
+    found = materialisations(finished_shop_run, finished_shop_run.first.run_id)
+    profiles = found["profiles/dim_profiles"].metadata
+    assert int(str(profiles["dagster/row_count"].value)) > 0
+    lineage = profiles["dagster/column_lineage"].value
+    assert isinstance(lineage, dg.TableColumnLineage)
+    spent = {
+        (dep.asset_key.to_user_string(), dep.column_name)
+        for dep in lineage.deps_by_column["total_spent"]
+    }
+    assert spent == {("profiles/int_profile_orders", "total_spent")}
+    for name, materialisation in found.items():
+        if name.startswith("raw/"):
+            assert "dagster/row_count" in materialisation.metadata, name
+
+
+def test_every_step_of_a_run_is_one_run_of_the_record_under_dagsters_id(
+    finished_shop_run: ShopRun,
+) -> None:
+    with open_warehouse(finished_shop_run.settings) as warehouse:
+        rows = warehouse.rows("SELECT run_id, status, as_of FROM governance.runs")
+        assert [(row[0], row[1]) for row in rows] == [(finished_shop_run.first.run_id, "published")]
+        assert rows[0][2] == finished_shop_run.settings.as_of
+        states = stage_states(warehouse)
+    assert {state.built_by for state in states.values()} == {finished_shop_run.first.run_id}
+
+
+# --- with nothing new ---------------------------------------------------------------------------
+
+
+def tables_by_content(warehouse: Warehouse) -> dict[str, tuple[int, str]]:
+    """Every current table with its rows and a digest of them, apart from what tells the run."""
+    told_by_run = {"int_current_run", "segment_sizes"}
+    found = {}
+    for schema, name in warehouse.rows(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'warehouse' "
+        "AND schema_name IN ('staging', 'identity', 'profiles', 'segments') ORDER BY ALL"
+    ):
+        if name in told_by_run or name.startswith(("int_changed", "int_touched")):
+            continue
+        found[f"{schema}.{name}"] = warehouse.rows(
+            f"SELECT count(*), coalesce(sum(hash(t)), 0)::VARCHAR FROM {schema}.{name} AS t"
+        )[0]
+    return found
+
+
+def test_a_run_with_nothing_new_leaves_every_table_and_publishes(shop_run: ShopRun) -> None:
+    with open_warehouse(shop_run.settings) as warehouse:
+        before = tables_by_content(warehouse)
+    outcome = shop_run.run()
+    assert outcome.success, outcome.errors
+    assert all(news.detail["quiet"] for news in outcome.news if news.what == "built")
+    with open_warehouse(shop_run.settings) as warehouse:
+        assert tables_by_content(warehouse) == before
+        assert warehouse.scalar("SELECT count(*) FROM profiles.int_changed_profiles") == 0
+        assert warehouse.scalar("SELECT run_id FROM governance.int_current_run") == outcome.run_id
+        sizes = warehouse.rows(
+            "SELECT run_number, count(*) FROM segments.segment_sizes GROUP BY ALL ORDER BY ALL"
+        )
+    assert sizes == [(1, len(SEGMENTS)), (2, len(SEGMENTS))]
+    assert published(shop_run).endswith(outcome.run_id.replace("-", "")[:12])
+
+
+def test_a_quiet_run_holds_what_a_full_rebuild_at_its_moment_holds(shop_run: ShopRun) -> None:
+    assert shop_run.run().success
+    with open_warehouse(shop_run.settings) as warehouse:
+        quiet = tables_by_content(warehouse)
+        # As if the logic had been another one: everything current is built anew.
+        warehouse.execute("UPDATE governance.runs SET logic_hash = 'another'")
+    outcome = shop_run.run()
+    assert outcome.success, outcome.errors
+    assert not any(news.detail["quiet"] for news in outcome.news if news.what == "built")
+    with open_warehouse(shop_run.settings) as warehouse:
+        assert tables_by_content(warehouse) == quiet
+
+
+def test_time_that_moves_a_verdict_is_something_new(shop_run: ShopRun) -> None:
+    assert shop_run.settings.as_of is not None
+    with open_warehouse(shop_run.settings) as warehouse:
+        flip = warehouse.scalar("SELECT min(next_flip_at) FROM segments.int_segment_verdicts")
+    later = shop_run.with_settings(as_of=flip)
+    outcome = later.run()
+    assert outcome.success, outcome.errors
+    assert not any(news.detail["quiet"] for news in outcome.news if news.what == "built")
+
+
+def test_a_new_row_is_something_new(shop_run: ShopRun) -> None:
+    folder = shop_run.settings.landing_dir / "consent"
+    (folder / "consents-later.ndjson").write_text(
+        json.dumps(
+            {
+                "record": "later-1",
+                "subject": {"type": "email", "value": "someone@inbox.example"},
+                "purpose": "ads",
+                "decision": "granted",
+                "at": "2026-06-30T10:00:00Z",
+            }
+        )
+        + "\n"
+    )
+    outcome = shop_run.run()
+    assert outcome.success, outcome.errors
+    assert not any(news.detail["quiet"] for news in outcome.news if news.what == "built")
+
+
+def test_a_request_to_fit_the_scores_anew_is_something_new(shop_run: ShopRun) -> None:
+    with open_warehouse(shop_run.settings) as warehouse:
+        warehouse.execute("INSERT INTO governance.refit_requests VALUES ('rfm', now()::TIMESTAMP)")
+    outcome = shop_run.run()
+    assert outcome.success, outcome.errors
+    with open_warehouse(shop_run.settings) as warehouse:
+        assert warehouse.scalar("SELECT max(version) FROM profiles.rfm_cut_points") == 2
+        assert warehouse.scalar("SELECT max(rfm_version) FROM profiles.dim_profiles") == 2
+    assert all(news.detail["quiet"] for news in shop_run.run().news if news.what == "built")
+
+
+# --- a part of the way ----------------------------------------------------------------------------
+
+
+def test_materialising_one_asset_holds_the_warehouse_and_publishes_nothing(
+    shop_run: ShopRun,
+) -> None:
+    before = published(shop_run)
+    answers: list[str] = []
+
+    def listener(news: News) -> None:
+        if news.what == "model":
+            answers.append(_try_to_open(shop_run))
+
+    result = materialise(shop_run, "profiles/dim_profiles", listener=listener)
+    assert result.success
+    assert answers == ["busy"]
+    assert _try_to_open(shop_run) == "free"
+    assert published(shop_run) == before
+
+
+def _try_to_open(shop: ShopRun) -> str:
+    """Whether another process gets the warehouse."""
+    code = (
+        "import sys\n"
+        "from cdp.warehouse.settings import load_settings\n"
+        "from cdp.warehouse.store import open_warehouse, WarehouseBusy\n"
+        "try:\n"
+        "    with open_warehouse(load_settings(home=sys.argv[1]), 0): print('free')\n"
+        "except WarehouseBusy: print('busy')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(shop.settings.home)],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_a_stage_that_was_built_in_part_is_not_published(shop_run: ShopRun) -> None:
+    before = published(shop_run)
+    result = materialise(
+        shop_run, "profiles/dim_profiles", *(f"serving/{role}" for role in ("analyst", "marketing"))
+    )
+    assert not result.success
+    assert published(shop_run) == before
+    with open_warehouse(shop_run.settings) as warehouse:
+        assert not stage_states(warehouse)["profiles"].complete
+    # The next whole run puts it right, and does not take the half-built state for its own.
+    outcome = shop_run.run()
+    assert outcome.success, outcome.errors
+    assert published(shop_run) != before
+
+
+def test_a_range_of_days_is_read_again_as_one_run(shop_run: ShopRun) -> None:
+    job = shop_run.definitions().resolve_job_def("reextract")
+    with open_instance(shop_run.settings) as instance:
+        result = job.execute_in_process(
+            run_config={"sources": ["web"], "since": "2026-06-20", "until": "2026-06-23"},
+            instance=instance,
+            raise_on_error=False,
+        )
+    assert result.success
+    found = materialisations(shop_run, result.run_id)
+    read = int(str(found["raw/web"].metadata["rows read"].value))
+    assert read > 0
+    assert int(str(found["raw/web"].metadata["rows landed"].value)) == 0
+    assert found["raw/shop"].metadata["asked"].value is False
+    with open_warehouse(shop_run.settings) as warehouse:
+        runs = warehouse.rows("SELECT run_id, status FROM governance.runs ORDER BY run_number")
+    assert runs[1:] == [(result.run_id, "published")]
+
+
+# --- two at once ----------------------------------------------------------------------------------
+
+
+def test_two_runs_at_once_wait_for_each_other_and_both_publish(shop_run: ShopRun) -> None:
+    command = [sys.executable, "-m", "cdp", "run", "--json"]
+    environment = {"CDP_HOME": str(shop_run.settings.home), "PATH": "/usr/bin:/bin"}
+    started = [
+        subprocess.Popen(
+            command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    answers = [json.loads(process.communicate(timeout=300)[0]) for process in started]
+    assert [answer["success"] for answer in answers] == [True, True]
+    with open_warehouse(shop_run.settings) as warehouse:
+        runs = warehouse.rows(
+            "SELECT run_id, status, started_at, finished_at FROM governance.runs "
+            "WHERE run_number > 1 ORDER BY run_number"
+        )
+    assert {run[0] for run in runs} == {answer["run_id"] for answer in answers}
+    assert [run[1] for run in runs] == ["published", "published"]
+    assert runs[0][3] <= runs[1][2], "the second run began before the first had ended"
+
+
+# --- stopped by a gate ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def closed_gate(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The gate of profiles finds something; all others judge as they do."""
+    judge = gates.decide
+
+    def decide(warehouse: Any, run: Any, stage: str, *rest: Any) -> GateVerdict:
+        verdict = judge(warehouse, run, stage, *rest)
+        if stage != "profiles":
+            return verdict
+        found = CheckResult("is as it never is", "profiles.dim_profiles", False, {"value": 1})
+        return replace(verdict, passed=False, checks=(*verdict.checks, found))
+
+    monkeypatch.setattr(gates, "decide", decide)
+    return monkeypatch
+
+
+def test_a_closed_gate_stops_this_run_and_whatever_would_build_on_it(
+    shop_run: ShopRun, closed_gate: pytest.MonkeyPatch
+) -> None:
+    before = published(shop_run)
+    outcome = shop_run.run()
+    assert not outcome.success
+    assert outcome.refused == "profiles"
+    assert outcome.failed == ("profiles_gate",)
+    assert not any(news.name == "segments" for news in outcome.news)
+    assert published(shop_run) == before
+
+    closed_gate.undo()
+    # A later run that only goes on from there finds the verdict in the data.
+    later = materialise(shop_run, "serving/analyst", "serving/marketing")
+    assert not later.success
+    assert published(shop_run) == before
+    with open_warehouse(shop_run.settings) as warehouse:
+        run = current_run(warehouse)
+        assert run is not None
+        with pytest.raises(PublishRefused, match="stage"):
+            publish(warehouse, run, project=shop_run.deployment.project, validate=lambda path: True)
+
+    with open_reader(shop_run.settings, "analyst") as reader:
+        assert reader.execute("SELECT count(*) FROM dim_profiles").fetchone() != (0,)
+    # Once the gate lets it pass, everything is as if nothing had happened.
+    assert shop_run.run().success
+    assert published(shop_run) != before
+
+
+def test_a_gates_verdict_stands_in_the_graph_with_what_it_found(
+    shop_run: ShopRun, closed_gate: pytest.MonkeyPatch
+) -> None:
+    outcome = shop_run.run()
+    with open_instance(shop_run.settings) as instance:
+        records = instance.get_records_for_run(
+            outcome.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        ).records
+    found = {}
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        assert event is not None
+        evaluation = event.asset_check_evaluation_data
+        found[evaluation.check_name] = evaluation
+    assert found["staging_gate"].passed
+    assert not found["profiles_gate"].passed
+    table = found["profiles_gate"].metadata["verdict"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert table.records[0].data["check"] == "is as it never is"
+    assert "segments_gate" not in found
+
+
+def test_a_closed_gate_is_told_once_with_the_checks_that_failed(
+    shop_run: ShopRun, closed_gate: pytest.MonkeyPatch, receiver: Receiver
+) -> None:
+    told = shop_run.with_settings(alert_webhook_url=receiver.url)
+    outcome = told.run()
+    assert [alert["facts"]["stage"] for alert in receiver.alerts] == ["profiles"]
+    assert receiver.alerts[0]["facts"]["run"] == outcome.run_id
+    assert receiver.alerts[0]["findings"] == ["profiles.dim_profiles is as it never is (value: 1)"]
+    with open_instance(told.settings) as instance:
+        run = instance.get_run_by_id(outcome.run_id)
+        assert run is not None
+        # What the sensor on failed runs does when it sees this one.
+        assert not tell_if_untold(told.settings, instance, run)
+    assert len(receiver.alerts) == 1
+
+
+def test_a_run_that_could_not_speak_for_itself_is_told_by_the_sensor(
+    finished_shop_run: ShopRun, receiver: Receiver
+) -> None:
+    told = finished_shop_run.with_settings(alert_webhook_url=receiver.url)
+    with dg.DagsterInstance.ephemeral() as instance:
+        killed = instance.create_run_for_job(told.definitions().resolve_job_def("main"))
+        assert tell_if_untold(told.settings, instance, killed)
+        assert not tell_if_untold(told.settings, instance, killed)
+    assert [alert["facts"]["run"] for alert in receiver.alerts] == [killed.run_id]
+
+
+def test_a_run_that_gets_no_warehouse_says_that_it_is_busy(shop_run: ShopRun) -> None:
+    hasty = shop_run.with_settings(lock_wait_seconds=0.5)
+    with (
+        FileLock(shop_run.settings.lock_file, timeout=0),
+        pytest.raises(WarehouseBusy, match="held by another run"),
+    ):
+        hasty.run()
+
+
+def test_a_source_that_fails_leaves_what_is_published(
+    shop_run: ShopRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingestion import landing
+
+    def fail(*arguments: object, **named: object) -> None:
+        raise LookupError("no such thing")
+
+    before = published(shop_run)
+    monkeypatch.setattr(landing, "land", fail)
+    outcome = shop_run.run()
+    assert not outcome.success
+    assert outcome.refused is None
+    assert "no such thing" in outcome.errors[0]
+    assert published(shop_run) == before
+    with open_warehouse(shop_run.settings) as warehouse:
+        statuses = warehouse.rows("SELECT status FROM governance.runs ORDER BY run_number")
+    assert statuses == [("published",), ("failed",)]
+
+
+def test_every_stage_of_the_record_is_a_stage_of_the_graph(finished_shop_run: ShopRun) -> None:
+    gates_seen = [news.name for news in finished_shop_run.first.news if news.what == "gate"]
+    assert gates_seen == list(STAGES)
+    assert Path(finished_shop_run.settings.dagster_dir / "dagster.yaml").exists()
