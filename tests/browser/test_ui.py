@@ -1,0 +1,63 @@
+"""The Dagster UI in a real browser: a person launches the main job and finds people in segments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cdp.warehouse.readers import open_reader
+from cdp.warehouse.serving_sets import current_set
+from tests.browser.ui import (
+    PAGE_SECONDS,
+    RUN_SECONDS,
+    button,
+    dagster_ui,
+    linked_runs,
+    open_page,
+    text_of,
+    wait_for,
+)
+from tests.services.shop_run import ShopRun
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+STAGES = ("raw", "staging", "identity", "profiles", "segments", "serving")
+ENDS = ("Success", "Failure", "Canceled")
+
+
+def test_the_main_job_launched_by_a_click_publishes_segments_that_are_not_empty(
+    chromium: Chrome, shop_run: ShopRun, tmp_path: Path
+) -> None:
+    with dagster_ui(shop_run.settings.home, tmp_path / "ui.log") as address:
+        open_page(chromium, f"{address}/locations/tributary/jobs/main")
+        wait_for(
+            lambda: all(stage in text_of(chromium) for stage in STAGES),
+            PAGE_SECONDS,
+            "every stage to stand in the graph",
+        )
+        before = set(linked_runs(chromium))
+        launch = wait_for(lambda: button(chromium, "Materialize all"), PAGE_SECONDS, "the button")
+        launch.click()
+        run_id = wait_for(
+            lambda: next(iter(set(linked_runs(chromium)) - before), None),
+            PAGE_SECONDS,
+            "the page to tell of the new run",
+        )
+        chromium.get(f"{address}/runs/{run_id}")
+        ended = wait_for(
+            lambda: next((word for word in ENDS if word in text_of(chromium)), ""),
+            RUN_SECONDS,
+            "the run to end",
+        )
+        chromium.save_screenshot(str(tmp_path / "run.png"))
+        assert ended == "Success"
+
+    published = current_set(shop_run.settings)
+    assert published is not None
+    assert published.name.endswith(run_id.replace("-", "")[:12])
+    with open_reader(shop_run.settings, "analyst") as reader:
+        for segment in ("active_cart_abandoners", "high_value_recent", "new_visitors"):
+            row = reader.execute(f"SELECT count(*) FROM {segment}").fetchone()
+            assert row is not None
+            assert row[0] > 0, segment
