@@ -18,7 +18,7 @@ from orchestration.models import source_specs as table_specs
 from orchestration.progress import Listener, deaf
 from orchestration.raw import raw_assets, source_specs
 from orchestration.serving import serving_assets
-from orchestration.triggers import daily, failure_alerts, landing_folders
+from orchestration.triggers import daily, failure_alerts, landing_folders, lost_runs
 
 
 def definitions() -> dg.Definitions:
@@ -39,7 +39,11 @@ def definitions_of(deployment: Deployment, tell: Listener = deaf) -> dg.Definiti
         asset_checks=gate_checks(deployment),
         jobs=jobs(deployment),
         schedules=[daily(deployment)],
-        sensors=[landing_folders(deployment), failure_alerts(deployment)],
+        sensors=[
+            landing_folders(deployment),
+            lost_runs(deployment),
+            failure_alerts(deployment),
+        ],
         resources={KEY: warehouse_resource(deployment, tell)},
         # One process for all steps of a run, whoever starts it: they share the held warehouse.
         executor=dg.in_process_executor,

@@ -23,6 +23,7 @@ from expectations.checks import GateVerdict
 from orchestration.alerting import failed_steps, tell_of_failed_run
 from orchestration.deployment import Deployment
 from orchestration.instance import write_behind
+from orchestration.lost_runs import alive
 from orchestration.progress import Listener, News
 
 KEY = "warehouse"
@@ -70,7 +71,10 @@ def warehouse_resource(deployment: Deployment, tell: Listener) -> dg.ResourceDef
         instance = context.instance
         assert instance is not None, "a run has an instance"
         write_behind(deployment.settings)
-        with _opened(deployment, tell, context) as store:
+        with (
+            alive(deployment.settings, dagster_run.run_id),
+            _opened(deployment, tell, context) as store,
+        ):
             recover_publication(store)
             run = begin_run(store, dagster_run.run_id, trigger_of(dagster_run))
             models = Models(deployment.settings, deployment.project)

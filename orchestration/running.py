@@ -21,6 +21,7 @@ from orchestration.deployment import Deployment, load_deployment
 from orchestration.held import TRIGGER
 from orchestration.instance import open_instance, write_behind
 from orchestration.jobs import MAIN, landing_config
+from orchestration.lost_runs import end_lost_runs
 from orchestration.progress import Listener, News, deaf
 
 
@@ -94,6 +95,7 @@ def run_job(
     definitions = definitions_of(deployment, tell)
     started = time.monotonic()
     with open_instance(settings) as instance:
+        end_lost_runs(settings, instance)
         result = definitions.resolve_job_def(MAIN).execute_in_process(
             run_config=config,
             instance=instance,

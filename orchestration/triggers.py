@@ -12,6 +12,7 @@ from cdp.warehouse.store import WarehouseBusy, open_warehouse
 from orchestration.alerting import tell_if_untold
 from orchestration.deployment import Deployment
 from orchestration.jobs import MAIN
+from orchestration.lost_runs import end_lost_runs
 
 UNDER_WAY = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -95,6 +96,22 @@ def pause_after_failures(instance: dg.DagsterInstance, now: datetime) -> timedel
     wait = min(timedelta(minutes=2 ** (failures - 1)), LONGEST_PAUSE)
     left = datetime.fromtimestamp(ended, UTC) + wait - now
     return timedelta(seconds=round(left.total_seconds())) if left > timedelta(0) else None
+
+
+def lost_runs(deployment: Deployment) -> dg.SensorDefinition:
+    """Ends runs whose process is gone, which would keep all others waiting."""
+
+    @dg.sensor(
+        name="lost_runs",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Records a run whose process was killed as failed, so that the next may start.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        ended = end_lost_runs(deployment.settings, context.instance)
+        return dg.SkipReason(f"Ended: {', '.join(ended)}." if ended else "No run was lost.")
+
+    return sensor
 
 
 def failure_alerts(deployment: Deployment) -> dg.SensorDefinition:

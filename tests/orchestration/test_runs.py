@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from expectations import gates
 from expectations.checks import CheckResult, GateVerdict
 from orchestration.alerting import tell_if_untold
 from orchestration.instance import open_instance
+from orchestration.lost_runs import end_lost_runs
 from orchestration.progress import News
 from tests.orchestration.receiver import Receiver
 from tests.services.shop_run import ShopRun
@@ -289,6 +291,36 @@ def test_two_runs_at_once_wait_for_each_other_and_both_publish(shop_run: ShopRun
     assert {run[0] for run in runs} == {answer["run_id"] for answer in answers}
     assert [run[1] for run in runs] == ["published", "published"]
     assert runs[0][3] <= runs[1][2], "the second run began before the first had ended"
+
+
+def test_a_killed_run_keeps_nobody_waiting(shop_run: ShopRun, receiver: Receiver) -> None:
+    told = shop_run.with_settings(alert_webhook_url=receiver.url)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cdp", "run"],
+        cwd=PROJECT_ROOT,
+        env={"CDP_HOME": str(shop_run.settings.home), "PATH": "/usr/bin:/bin"},
+        stderr=subprocess.DEVNULL,
+    )
+    signs = shop_run.settings.dagster_dir / "alive"
+    until = time.monotonic() + 120
+    while not list(signs.glob("*.lock")) and time.monotonic() < until:
+        time.sleep(0.05)
+    (sign,) = signs.glob("*.lock")
+    with open_instance(told.settings) as instance:
+        assert end_lost_runs(told.settings, instance) == [], "it is alive"
+        process.kill()
+        process.wait()
+        killed = instance.get_run_by_id(sign.stem)
+        assert killed is not None
+        assert killed.status == dg.DagsterRunStatus.STARTED
+    outcome = told.run()
+    assert outcome.success, outcome.errors
+    with open_instance(told.settings) as instance:
+        killed = instance.get_run_by_id(sign.stem)
+        assert killed is not None
+        assert killed.status == dg.DagsterRunStatus.FAILURE
+    assert [alert["facts"]["run"] for alert in receiver.alerts] == [killed.run_id]
+    assert list(signs.glob("*.lock")) == []
 
 
 # --- stopped by a gate ----------------------------------------------------------------------------

@@ -1,0 +1,58 @@
+"""Runs whose process is gone, ended in Dagster's record so that nobody waits for them.
+
+Belongs here: telling a run that is under way from one that was killed. Does not belong here:
+putting the warehouse right after a kill, which the next run does when it begins (`cdp.warehouse`).
+
+Dagster takes a run for started until it says otherwise. One that was killed never does, and its
+place in the pool would keep every later run in the queue for good. So the process of a run holds a
+lock on a file while it lives: the operating system lets go of it however the process ends.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from filelock import FileLock, Timeout
+
+from cdp.warehouse.settings import Settings
+from orchestration.alerting import tell_if_untold
+
+
+@contextmanager
+def alive(settings: Settings, run_id: str) -> Iterator[None]:
+    """Show that the process of a run lives, for as long as the block lasts."""
+    sign = _sign(settings, run_id)
+    sign.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(sign, timeout=10):
+        try:
+            yield
+        finally:
+            sign.unlink(missing_ok=True)
+
+
+def end_lost_runs(settings: Settings, instance: dg.DagsterInstance) -> list[str]:
+    """Record every run whose process is gone as failed, and tell people; return their ids."""
+    lost = []
+    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
+    for run in instance.get_runs(under_way):
+        sign = _sign(settings, run.run_id)
+        if not sign.exists():
+            # It has not come to its first step, or has just ended.
+            continue
+        try:
+            with FileLock(sign, timeout=0):
+                sign.unlink(missing_ok=True)
+        except Timeout:
+            continue
+        now = instance.get_run_by_id(run.run_id)
+        if now is None or now.is_finished:
+            continue
+        instance.report_run_failed(now, "The process of this run is gone: it was killed.")
+        tell_if_untold(settings, instance, now)
+        lost.append(run.run_id)
+    return lost
+
+
+def _sign(settings: Settings, run_id: str) -> Path:
+    return settings.dagster_dir / "alive" / f"{run_id}.lock"
