@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, mark_stage
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import CATALOG, INSTANCE, Warehouse
@@ -88,8 +89,16 @@ class Models:
                 not depend on it were.
         """
         mark_stage(warehouse, run, stage, "building")
+        reached("models.before_stage")
+
+        def heard(node: NodeResult) -> None:
+            reached("models.after_model")
+            if on_node:
+                on_node(node)
+
         chosen = list(select) if select else [f"tag:{stage}"]
-        report = self._run("run", chosen, full_refresh, on_node)
+        report = self._run("run", chosen, full_refresh, heard)
+        reached("models.after_stage")
         mark_stage(warehouse, run, stage, "built" if not select else "building")
         return report
 
