@@ -7,6 +7,7 @@ look at or change something without a run are in `cdp.commands`, one module a no
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -81,6 +82,7 @@ def demo(
 
     started = time.monotonic()
     settings = load_settings()
+    _refuse_another_shop(settings, people, days, seed)
     if not as_json:
         err.print(
             f"[bold]Tributary demo[/]: a shop of {people:,} people over {days} days, "
@@ -150,6 +152,24 @@ def _generate_and_prepare(
         deployment = prepare(settings)
         warm_up()
         return shop.result(), deployment
+
+
+def _refuse_another_shop(settings: Settings, people: int, days: int, seed: int | None) -> None:
+    """Two shops in one warehouse would be neither: their people have the same ids."""
+    from cdp.demo.shop import DEFAULT_SEED
+
+    receipt = settings.demo_dir / "shop.json"
+    if not (settings.warehouse_file.exists() and receipt.exists()):
+        return
+    there = json.loads(receipt.read_text(encoding="utf-8"))
+    wanted = {"people": people, "days": days, "seed": DEFAULT_SEED if seed is None else seed}
+    if any(there.get(name) != value for name, value in wanted.items()):
+        raise CommandFailed(
+            f"{settings.home} has been run with a shop of {there['people']:,} people over "
+            f"{there['days']} days with seed {there['seed']}; delete it, or name another data home "
+            "in CDP_HOME",
+            Exit.WRONG_INPUT,
+        )
 
 
 def _short(path: Path) -> str:

@@ -143,6 +143,10 @@ def test_the_demo_shows_segments_reconciliation_and_where_to_look_next(tmp_path:
     told = json.loads(again.stdout)
     assert told["success"] is True
     assert sum(load["rows_landed"] for load in told["loads"]) == 0
+    # Another shop does not go into the same warehouse.
+    other = cdp(tmp_path / "home", "demo", "--people", "61", "--days", "20")
+    assert other.returncode == 2
+    assert "a shop of 60 people" in complaint(other)
 
 
 # --- complaints -----------------------------------------------------------------------------------
