@@ -152,6 +152,12 @@ def relation(schema: str, name: str) -> str:
     return f"{quoted(schema)}.{quoted(name)}"
 
 
+def rows_where(schema: str, name: str, condition: str = "true") -> str:
+    """The rows of a table that a condition picks, as a source; checks of all rows share a pass."""
+    table = relation(schema, name)
+    return table if condition == "true" else f"{table} WHERE {condition}"
+
+
 def missing_values(
     schema: str, name: str, columns: Sequence[str], condition: str = "true"
 ) -> Check:
@@ -161,7 +167,7 @@ def missing_values(
         name="has no missing values in " + ", ".join(columns),
         table=f"{schema}.{name}",
         value=" + ".join(f"({sql})" for sql in nulls.values()),
-        source=f"{relation(schema, name)} WHERE {condition}",
+        source=rows_where(schema, name, condition),
         unit="missing values",
         facts=nulls if len(nulls) > 1 else {},
         needs=((schema, name),),
@@ -176,7 +182,7 @@ def unique(schema: str, name: str, key: Sequence[str], condition: str = "true") 
         # A key that has come to stand twice stands in a changed row at least once.
         picked = f"({columns}) IN (SELECT ({columns}) FROM {table} WHERE {condition})"
     if len(key) == 1:
-        value, source = f"count(*) - count(DISTINCT {columns})", f"{table} WHERE {picked}"
+        value, source = f"count(*) - count(DISTINCT {columns})", rows_where(schema, name, picked)
     else:
         nulls = " OR ".join(f"{quoted(column)} IS NULL" for column in key)
         value = "coalesce(sum(n - 1), 0) + coalesce(sum(n) FILTER (lacking AND n = 1), 0)"

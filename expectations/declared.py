@@ -21,6 +21,7 @@ from expectations.checks import (
     orphans,
     quoted,
     relation,
+    rows_where,
     unique,
 )
 
@@ -187,7 +188,7 @@ def _accepted_values(
         name=f"has in {column} only values that are declared",
         table=".".join(table),
         value=f"count(*) FILTER ({quoted(column)} NOT IN ({', '.join(map(str, values))}))",
-        source=f"{relation(*table)} WHERE {condition}",
+        source=rows_where(*table, condition),
         unit="rows",
         needs=(table,),
     )
@@ -210,7 +211,7 @@ def _accepted_range(
         name=f"has in {column} only values of {told}",
         table=".".join(table),
         value=f"count(*) FILTER ({' OR '.join(outside) or 'false'})",
-        source=f"{relation(*table)} WHERE {condition}",
+        source=rows_where(*table, condition),
         unit="rows",
         needs=(table,),
     )

@@ -7,7 +7,16 @@ here: which identifiers are one person (`dbt_project/models/identity`), row floo
 
 from __future__ import annotations
 
-from expectations.checks import Check, Gate, Table, counted, missing_values, orphans, same_total
+from expectations.checks import (
+    Check,
+    Gate,
+    Table,
+    counted,
+    missing_values,
+    orphans,
+    rows_where,
+    same_total,
+)
 
 IDENTIFIERS: Table = ("identity", "dim_identifiers")
 BIRTHS: Table = ("identity", "identifier_births")
@@ -53,7 +62,7 @@ def _births(gate: Gate) -> list[Check]:
         counted(
             "numbers births from 1 without a gap",
             BIRTHS,
-            "identity.identifier_births",
+            rows_where("identity", "identifier_births"),
             value="count(*) - count(DISTINCT birth) + abs(coalesce(max(birth), 0) - count(*)) "
             "+ count(*) FILTER (birth < 1)",
             unit="numbers missing or doubled",
@@ -80,7 +89,7 @@ def _births(gate: Gate) -> list[Check]:
         counted(
             "gives every spelling the node of the earliest",
             VALUES,
-            "identity.int_identifier_values",
+            rows_where("identity", "int_identifier_values"),
             value="count(*) FILTER (node IS NULL OR node > birth)",
             unit="identifiers",
         ),

@@ -14,6 +14,7 @@ from expectations.checks import (
     counted,
     missing_values,
     orphans,
+    rows_where,
     same_total,
 )
 
@@ -64,14 +65,14 @@ def _people(gate: Gate) -> list[Check]:
         counted(
             "counts nothing below zero",
             PROFILES,
-            "profiles.dim_profiles",
+            rows_where("profiles", "dim_profiles"),
             value="count(*) FILTER (least(event_count, session_count, order_count) < 0)",
             unit="profiles",
         ),
         counted(
             "saw nobody last before it saw them first",
             PROFILES,
-            "profiles.dim_profiles",
+            rows_where("profiles", "dim_profiles"),
             value="count(*) FILTER (last_seen < first_seen "
             "OR last_purchase_date < first_purchase_date "
             "OR (first_seen IS NULL) <> (last_seen IS NULL))",
@@ -80,7 +81,7 @@ def _people(gate: Gate) -> list[Check]:
         counted(
             "knows nothing of the time after as_of",
             PROFILES,
-            "profiles.dim_profiles",
+            rows_where("profiles", "dim_profiles"),
             value=f"count(*) FILTER (last_seen > {gate.as_of} "
             f"OR last_purchase_date > {gate.as_of})",
             unit="profiles",
@@ -89,7 +90,7 @@ def _people(gate: Gate) -> list[Check]:
         counted(
             "has no value that should have changed by as_of",
             PROFILES,
-            "profiles.dim_profiles",
+            rows_where("profiles", "dim_profiles"),
             value=f"count(*) FILTER (next_change_at <= {gate.as_of})",
             unit="profiles",
             every_run=True,
@@ -97,14 +98,14 @@ def _people(gate: Gate) -> list[Check]:
         counted(
             "dates the last purchase of everybody with orders, and of nobody else",
             PROFILES,
-            "profiles.dim_profiles",
+            rows_where("profiles", "dim_profiles"),
             value="count(*) FILTER ((order_count > 0) <> (last_purchase_date IS NOT NULL))",
             unit="profiles",
         ),
         counted(
             "scores from 1 to 5",
             PROFILES,
-            "profiles.dim_profiles",
+            rows_where("profiles", "dim_profiles"),
             value="count(*) FILTER (least(rfm_recency, rfm_frequency, rfm_monetary) < 1 "
             "OR greatest(rfm_recency, rfm_frequency, rfm_monetary) > 5)",
             unit="profiles",
@@ -165,7 +166,7 @@ def _sessions(gate: Gate) -> list[Check]:
         counted(
             "ends no session before it starts, and has none without events",
             SESSIONS,
-            f"profiles.fct_sessions WHERE {changed}",
+            rows_where("profiles", "fct_sessions", changed),
             [("profiles", "int_changed_visitors")],
             value="count(*) FILTER (ended_at < started_at OR event_count < 1)",
             unit="sessions",
@@ -197,7 +198,7 @@ def _orders(gate: Gate) -> list[Check]:
         counted(
             "converts every order that counts",
             ORDERS,
-            "profiles.fct_orders",
+            rows_where("profiles", "fct_orders"),
             value="count(*) FILTER (is_counted AND ordered_at IS NOT NULL "
             "AND (amount_base IS NULL OR net_base IS NULL))",
             unit="orders without a rate of their day",
@@ -205,7 +206,7 @@ def _orders(gate: Gate) -> list[Check]:
         counted(
             "refunds what it nets: net = amount - refunded",
             ORDERS,
-            "profiles.fct_orders",
+            rows_where("profiles", "fct_orders"),
             value="count(*) FILTER (net_base <> amount_base - refunded_base)",
             unit="orders",
         ),

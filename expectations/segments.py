@@ -14,6 +14,7 @@ from expectations.checks import (
     missing_values,
     orphans,
     relation,
+    rows_where,
     same_total,
 )
 
@@ -76,7 +77,7 @@ def _verdicts(gate: Gate) -> list[Check]:
         counted(
             "has no verdict that should have flipped by as_of",
             VERDICTS,
-            "segments.int_segment_verdicts",
+            rows_where("segments", "int_segment_verdicts"),
             value=f"count(*) FILTER (next_flip_at <= {gate.as_of})",
             unit="profiles",
             every_run=True,
@@ -115,7 +116,7 @@ def _memberships(gate: Gate) -> list[Check]:
         counted(
             "ends no membership before it begins",
             MEMBERSHIPS,
-            f"segments.fct_segment_memberships WHERE {changed}",
+            rows_where("segments", "fct_segment_memberships", changed),
             [("segments", "int_changed_members")],
             value="count(*) FILTER (exited_at < entered_at "
             "OR exited_run_number <= entered_run_number)",

@@ -19,6 +19,7 @@ from expectations.checks import (
     missing_values,
     quoted,
     relation,
+    rows_where,
     same_total,
 )
 
@@ -88,7 +89,7 @@ def _entity(gate: Gate, each: StagedEntity) -> list[Check]:
 
 
 def _times(gate: Gate, table: Table) -> list[Check]:
-    picked = f"{relation(*table)} WHERE {gate.scope.landed}"
+    picked = rows_where(*table, gate.scope.landed)
     return [
         missing_values(*table, ("occurred_at",), gate.scope.landed),
         counted(
