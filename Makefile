@@ -26,8 +26,8 @@ test: .venv/ready ## Run the tests (ARGS="-k word" for some of them)
 test-kill: .venv/ready ## Run the long sweeps that kill processes hundreds of times
 	@$(BIN)/python -m pytest -m kill $(ARGS)
 
-dev: .venv/ready ## Open Dagster's UI on the warehouse
-	@$(BIN)/cdp dev $(ARGS)
+dev: .venv/ready ## Open Dagster's UI with the demo shop loaded, or with what has been run here
+	@$(BIN)/cdp dev --shop $(ARGS)
 
 bench: .venv/ready ## Measure, side by side with a peer; results go to benchmarks/results/
 	@$(BIN)/python -m benchmarks $(ARGS)

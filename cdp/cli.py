@@ -102,12 +102,18 @@ def dev(
         str,
         typer.Option(help="Address to listen on. The UI has no log-in: keep it on loopback."),
     ] = "127.0.0.1",
+    shop: Annotated[
+        bool, typer.Option("--shop", help="Run the demo shop first, where nothing has been run.")
+    ] = False,
 ) -> None:
     """Start the Dagster UI with its schedule and sensors, until interrupted."""
+    from cdp.warehouse.serving_sets import current_set
     from orchestration.instance import WORKSPACE, lay_out_instance
     from orchestration.running import prepare
 
     settings = load_settings()
+    if shop and current_set(settings) is None:
+        demo()
     with err.status("reading the project"):
         prepare(settings)
     os.environ["DAGSTER_HOME"] = str(lay_out_instance(settings))
