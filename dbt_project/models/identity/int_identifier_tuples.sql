@@ -1,7 +1,10 @@
+{#- Recorded: staging keeps the latest version of a mutable row, but that two identifiers stood
+    together in an earlier version stays a fact, which a rebuild must not forget. -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
-    unique_key='tuple_key'
+    unique_key='tuple_key',
+    full_refresh=false
 ) }}
 
 {%- set identifiers = [
