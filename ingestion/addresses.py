@@ -31,7 +31,7 @@ def check_address(url: str, *, allow_private: bool) -> None:
     except OSError as error:
         raise ForbiddenAddress(f"the host {parts.hostname} has no address") from error
     for *_, address in found:
-        ip = ipaddress.ip_address(address[0].split("%")[0])
+        ip = ipaddress.ip_address(str(address[0]).split("%")[0])
         if not ip.is_global:
             raise ForbiddenAddress(
                 f"{parts.hostname} leads to an address that is not public; if that is meant, set "

@@ -46,7 +46,7 @@ class _AttachedClient(DuckDbClient):
         super().complete_load(load_id)
 
 
-class AttachedDuckDb(dlt.destinations.duckdb):  # type: ignore[misc]
+class AttachedDuckDb(dlt.destinations.duckdb):
     """The destination; takes a cursor of the store's instance."""
 
     @property
@@ -54,6 +54,6 @@ class AttachedDuckDb(dlt.destinations.duckdb):  # type: ignore[misc]
         return _AttachedClient
 
 
-def destination(cursor: duckdb.DuckDBPyConnection) -> AttachedDuckDb:
+def destination(cursor: duckdb.DuckDBPyConnection) -> Any:
     """dlt's destination on a cursor of the store."""
     return AttachedDuckDb(cursor)

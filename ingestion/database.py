@@ -108,13 +108,13 @@ def _table(
             cursor,
             initial_value=_like_cursor(since, reading, stream) if since else None,
             end_value=_like_cursor(until or reading.now, reading, stream) if since else None,
-            # Rows of the last moment are read again, and are duplicates: none of that moment is missed.
+            # Rows of the last moment are read again, as duplicates: none of it is missed.
             primary_key=(),
             on_cursor_value_missing="include",
         )
     return sql_table(
         credentials=str(source.option("url", warehouse.settings)),
-        table=stream.table,
+        table=str(stream.table),
         schema=source.options.get("schema"),
         incremental=incremental,
         chunk_size=CHUNK,
@@ -213,7 +213,7 @@ def _tombstones(gone: pa.Table, stream: Stream, reading: Reading) -> pa.Table:
                 "position": f"{stream.table}:gone after {number}",
                 "occurred_at": reading.now,
                 "payload": text.decode(),
-                "payload_hash": hashlib.md5(text).hexdigest(),
+                "payload_hash": hashlib.md5(text, usedforsecurity=False).hexdigest(),
                 "is_deleted": True,
             }
         )

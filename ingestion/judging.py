@@ -126,8 +126,8 @@ def _by_bytes(texts: pa.Array) -> dict[int, str]:
     data = texts.buffers()[2].slice(start, stop - start).to_pybytes()
     offsets = offsets - start
     refused: dict[int, str] = {}
-    for index in np.flatnonzero(np.diff(offsets) > MAX_ROW_BYTES):
-        refused[int(index)] = "too_large"
+    for index in np.flatnonzero(np.diff(offsets) > MAX_ROW_BYTES).tolist():
+        refused[index] = "too_large"
     for index in _rows_with(b"\x00", data, offsets):
         refused.setdefault(index, "nul_byte")
     if not _is_utf8(data):

@@ -103,7 +103,7 @@ def _resources(
                 yield from read_task(task, source.streams[task.stream], reading)
             yield from reading.flush()
             if not reading.ordinal:
-                # dlt makes a table with its first rows; files without any are recorded all the same.
+                # dlt makes a table with its first rows; an empty file is recorded all the same.
                 yield INBOX.empty_table()
 
         return inbox_resources(reading, file_rows)

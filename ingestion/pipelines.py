@@ -54,13 +54,14 @@ def configure(settings: Settings) -> None:
 def pipeline(source: str, warehouse: Warehouse) -> dlt.Pipeline:
     """The pipeline of a source, on a cursor of its own."""
     configure(warehouse.settings)
-    return dlt.pipeline(
+    made: dlt.Pipeline = dlt.pipeline(
         pipeline_name=f"tributary_{source}",
         destination=destination(warehouse.cursor()),
         dataset_name=INBOX_DATASET,
         pipelines_dir=str(warehouse.settings.dlt_dir),
-        progress=None,
+        progress=None,  # type: ignore[call-overload]  # its own default
     )
+    return made
 
 
 def resource_hints(source: str, kind: str) -> dict[str, Any]:

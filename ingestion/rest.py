@@ -50,12 +50,12 @@ def rest_rows(
             client[name] = options[name]
     for name, stream in source.streams.items():
         endpoint = _endpoint(dict(resolve(stream.endpoint or {}, warehouse.settings)), since)
-        (resource,) = rest_api_resources(
-            {
-                "client": client,
-                "resources": [{"name": f"{source.name}_{name}", "endpoint": endpoint}],
-            }
-        )
+        # dlt checks it while it runs; its typed form cannot be put together key by key.
+        declared: Any = {
+            "client": client,
+            "resources": [{"name": f"{source.name}_{name}", "endpoint": endpoint}],
+        }
+        (resource,) = rest_api_resources(declared)
         yield _enveloped(resource, name, stream, reading)
 
 

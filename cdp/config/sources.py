@@ -75,7 +75,7 @@ class Expression(_Declared):
         return self
 
 
-def parse_expression(sql: str) -> exp.Expression:
+def parse_expression(sql: str) -> exp.Expr:
     """Parse a mapping's SQL: one expression over columns, without a query in it.
 
     Raises:

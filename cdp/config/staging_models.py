@@ -7,8 +7,8 @@ shape of a declaration (`cdp.config.sources`), writing files (`cdp.generation`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from textwrap import indent
 
 import yaml
 from sqlglot import exp
@@ -182,7 +182,9 @@ def _landed(staged: StagedEntity) -> str:
     from {{{{ source('raw', '{staged.source.name}') }}}}
     where stream = '{staged.stream}'
     {{%- if is_incremental() %}}
-        and landing_number > (select coalesce(max(known.landing_number), 0) from {{{{ this }}}} as known)
+        and landing_number > (
+            select coalesce(max(known.landing_number), 0) from {{{{ this }}}} as known
+        )
     {{%- endif %}}
 
 ),
@@ -272,6 +274,11 @@ def _row_selects(staged: StagedEntity) -> str:
     keys = ", ".join(("source", *_key(entity)))
     matched = " and ".join(f"known.{key} = typed.{key}" for key in ("source", *_key(entity)))
     plain = ",\n".join(f"        {name}" for name in names if name not in ("is_deleted",))
+    kept = ",\n".join(f"        known.{name}" for name in names if name not in LINEAGE)
+    lawful = " and known.deleted_at is null" if "deleted_at" in entity.columns else ""
+    same_key = "\n".join(
+        f"        and gone.{key} = versions.{key}" for key in ("source", *_key(entity))
+    ).removeprefix("        and ")
     return f"""{header}{_landed(staged)}{parsed}
 typed as (
 
@@ -297,10 +304,10 @@ versions as (
         known.source,
         known.stream,
         known.row_key,
-        known.is_deleted{" and known.deleted_at is null" if "deleted_at" in entity.columns else ""} as is_tombstone,
+        known.is_deleted{lawful} as is_tombstone,
         known.landed_at,
         known.landing_number,
-{indent(chr(44).join(f"{chr(10)}known.{name}" for name in names if name not in LINEAGE).lstrip(), "        ")}
+{kept}
     from {{{{ this }}}} as known
     where exists (select 1 from typed where {matched})
     {{%- endif %}}
@@ -331,7 +338,7 @@ ranked as (
         ) as nth
     from versions
     inner join gone
-        on {f"{chr(10)}        and ".join(f"gone.{key} = versions.{key}" for key in ("source", *_key(entity)))}
+        on {same_key}
     where versions.landing_number >= gone.gone_at
 
 ),
@@ -409,13 +416,19 @@ def column_names(sql: str) -> list[str]:
 
 
 def _expression(sql: str, paths: list[str]) -> str:
-    def read(node: exp.Expression) -> exp.Expression:
+    def read(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column):
             name = node.sql(dialect="duckdb").replace('"', "")
             return exp.Var(this=_field(paths, json_path(name)))
         return node
 
-    return parse_expression(sql).transform(read).sql(dialect="duckdb")
+    return _lower(parse_expression(sql).transform(read).sql(dialect="duckdb"))
+
+
+def _lower(sql: str) -> str:
+    """Keywords and functions in the letters of the project; what stands in quotes stays."""
+    quoted = re.split(r"""(\{\{.*?\}\}|'(?:[^']|'')*'|"[^"]*")""", sql)
+    return "".join(part if number % 2 else part.lower() for number, part in enumerate(quoted))
 
 
 def _field(paths: list[str], path: str) -> str:

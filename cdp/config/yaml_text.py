@@ -136,7 +136,7 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*keys, index)) for index, child in enumerate(node.value)]
         try:
-            return self._scalars.construct_object(node)  # type: ignore[no-untyped-call]
+            return self._scalars.construct_object(node)
         except (ValueError, yaml.YAMLError) as error:
             raise ConfigError(self._path, line, "this value cannot be read") from error
 

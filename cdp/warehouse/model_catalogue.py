@@ -18,6 +18,7 @@ from cdp.config.personal_data import Column
 from cdp.warehouse.store import Warehouse
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same safe loader, in C where the library was built with it: ten times as fast."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def load_catalogue(project: Path) -> Catalogue:
     catalogue: Catalogue = {}
     for path in files:
         schema = path.relative_to(project / "models").parts[0]
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}  # noqa: S506 - safe in C
         for node in document.get("models") or ():
             model = _model(schema, node)
             catalogue[model.schema, model.name] = model

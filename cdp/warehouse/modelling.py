@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
@@ -52,7 +52,7 @@ class BuildReport:
 class Models:
     """The dbt project of a deployment, parsed once and built stage by stage."""
 
-    _kept: dict[tuple[Path, str], Manifest] = {}
+    _kept: ClassVar[dict[tuple[Path, str], Manifest]] = {}
 
     def __init__(self, settings: Settings, project: Path) -> None:
         self.settings = settings

@@ -1,8 +1,8 @@
 """What a run has to do: everything anew, what changed, or nothing.
 
 Belongs here: comparing the run under way with the last published one, in a few cheap queries, so
-that a change of logic builds everything in full, unchanged seeds are left alone, and a run for which
-nothing landed and nothing came due does not build tables that would hold what they hold.
+that a change of logic builds everything in full, unchanged seeds are left alone, and a run for
+which nothing landed and nothing came due does not build tables that would hold what they hold.
 Does not belong here: which profiles changed (a model of its own), building anything.
 """
 
@@ -31,7 +31,7 @@ _SAME_DEPLOYMENT = (
     "internal_networks",
     "internal_email_domains",
 )
-"""What current tables are a function of, besides raw rows and `as_of`, as `governance.runs` has it."""
+"""What current tables are a function of, besides raw rows and `as_of`; see `governance.runs`."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def nothing_new(warehouse: Warehouse, run: Run, sources: Iterable[str]) -> bool:
 
     That is so when the tables are those of the last published run, with the same logic; no row has
     landed since; the clock has not gone back; and up to this `as_of` no stored value changes by
-    itself, no verdict flips, no refund and no consent comes due or lapses, and no fit was asked for.
+    itself, no verdict flips, no refund and no consent comes due or lapses, no fit was asked for.
     """
     published = _last_published(warehouse)
     if published is None or run.as_of < published.as_of or logic_changed(warehouse, run):

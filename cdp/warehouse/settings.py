@@ -31,7 +31,7 @@ class MissingSecret(LookupError):
 
 
 class Settings(BaseSettings):
-    """One deployment's settings: from `CDP_*` variables, else `config/deployment.yml`, else here."""
+    """A deployment's settings: from `CDP_*` variables, else `config/deployment.yml`, else here."""
 
     model_config = SettingsConfigDict(env_prefix="CDP_", frozen=True, extra="forbid")
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import duckdb
@@ -165,11 +165,9 @@ def _attached(settings: Settings) -> Iterator[Warehouse]:
 
 def _detach(instance: duckdb.DuckDBPyConnection) -> None:
     """Let go of the file; a checkpoint first, so that it stands alone without its log."""
-    try:
+    # Where another cursor has an open transaction, the log keeps what was committed.
+    with suppress(duckdb.Error):
         instance.execute(f"CHECKPOINT {CATALOG}")
-    except duckdb.Error:
-        # Another cursor has an open transaction; the log keeps what was committed.
-        pass
     instance.execute("USE memory")
     instance.execute(f"DETACH {CATALOG}")
 

@@ -112,9 +112,10 @@ def _without_bad_text(
     try:
         text = table.cast(pa.schema([(name, pa.string()) for name in names]))
         if not any(
-            b"\x00" in (chunk.buffers()[2] or b"").to_pybytes() if chunk.buffers()[2] else False
+            b"\x00" in values.to_pybytes()
             for column in table.columns
             for chunk in column.chunks
+            if (values := chunk.buffers()[2]) is not None
         ):
             return text, numbers
     except pa.ArrowInvalid:

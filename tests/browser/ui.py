@@ -69,7 +69,7 @@ def _answers(address: str, process: subprocess.Popen[bytes]) -> bool:
         return False
 
 
-def wait_for(look: Callable[[], Found], seconds: float, what: str) -> Found:
+def wait_for(look: Callable[[], Found | None], seconds: float, what: str) -> Found:
     """Look again and again until something is found."""
     from selenium.common.exceptions import StaleElementReferenceException
 
@@ -97,8 +97,7 @@ def open_page(browser: Chrome, address: str) -> None:
     """Open a page of the UI, past the invitation that it greets newcomers with."""
     browser.get(address)
     with suppress(TimeoutError):
-        greeting = wait_for(lambda: button(browser, "Skip"), 5, "the greeting")
-        greeting.click()
+        wait_for(lambda: button(browser, "Skip"), 5, "the greeting").click()
         wait_for(lambda: button(browser, "Skip") is None, PAGE_SECONDS, "the greeting to go")
 
 

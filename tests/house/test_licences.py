@@ -83,7 +83,7 @@ def is_permissive_expression(expression: str) -> bool:
     while "(" in expression:
         expression, replaced = re.subn(
             r"\(([^()]*)\)",
-            lambda inner: "MIT" if is_permissive_expression(inner[1]) else "none",
+            lambda inner: "MIT" if is_permissive_expression(str(inner[1])) else "none",
             expression,
         )
         if not replaced:

@@ -103,9 +103,9 @@ class Deployment:
 
 def _current(deployment: Deployment, warehouse: Warehouse) -> list[str]:
     manifest = Models(deployment.settings(), generate(deployment.settings())).manifest()
-    names = []
+    names: list[str] = []
     for node in manifest.nodes.values():
-        if node.resource_type != "model" or node.config.meta.get("kind") != "current":
+        if node.resource_type.value != "model" or node.config.meta.get("kind") != "current":
             continue
         if node.name.startswith(OF_THE_RUN):
             continue

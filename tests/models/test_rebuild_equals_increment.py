@@ -105,7 +105,8 @@ def test_ids_survive_a_rebuild_and_say_how_they_changed(shop_files: Path, tmp_pa
     )
     assert merges[0][0] > 0
     latest = deployment.rows(
-        "SELECT birth, arg_max(profile_id, run_number) FROM identity.identity_assignments GROUP BY 1"
+        "SELECT birth, arg_max(profile_id, run_number) "
+        "FROM identity.identity_assignments GROUP BY birth"
     )
     assert dict(latest) == before
     deployment.run(END, full_refresh=True)

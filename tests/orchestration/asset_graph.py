@@ -23,8 +23,8 @@ def graph_of(definitions: dg.Definitions) -> dict[str, Any]:
     """Every asset by key: what it depends on, its group, kinds, tags, checks, and its step."""
     graph = definitions.resolve_asset_graph()
     checks: dict[str, list[str]] = {}
-    for key in graph.asset_check_keys:
-        checks.setdefault(key.asset_key.to_user_string(), []).append(key.name)
+    for check in graph.asset_check_keys:
+        checks.setdefault(check.asset_key.to_user_string(), []).append(check.name)
     described = {}
     for key in sorted(graph.get_all_asset_keys()):
         node = graph.get(key)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -91,7 +92,7 @@ def test_no_stage_is_begun_before_the_gate_of_the_one_before(
     assert [name for name in dependencies if name.startswith("build_")] != []
 
 
-def _upstream(job: dg.JobDefinition, node: str) -> list[object]:
+def _upstream(job: dg.JobDefinition, node: str) -> list[Any]:
     structure = job.graph.dependency_structure
     return [
         output

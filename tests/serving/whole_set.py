@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from cdp.warehouse.readers import open_reader
+from cdp.warehouse.readers import NothingPublished, open_reader
 from tests.serving.tiny_shop import prepare_settings
 
 VERSIONS = """
@@ -71,7 +71,7 @@ def main(home: str, role: str, stop: str) -> None:
                         seen.mixed.append("an open connection changed its set")
             # Leaves the machine to the runs that the reader is to be disturbed by.
             time.sleep(0.02)
-        except Exception as error:
+        except (duckdb.Error, OSError, NothingPublished) as error:
             seen.refused.append(f"{type(error).__name__}: {error}")
     print(json.dumps({**vars(seen), "sets": sorted(seen.sets)}))
 

@@ -8,7 +8,7 @@
     edges: SQL giving left_node, right_node. Returns the name of a temporary table (node, root) that
     holds the nodes of the edges only; a node without an edge is its own component. -#}
 {% macro connected_components(edges) -%}
-    {%- if not execute -%}
+    {%- if not reads_tables() -%}
         {{ return('components_to_be') }}
     {%- endif -%}
     {%- set run_number = namespace(open=true) -%}

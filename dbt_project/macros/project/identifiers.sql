@@ -27,7 +27,7 @@
 {#- The seed `blocked_values` as a list of rules (identifier_type, pattern). -#}
 {% macro blocked_value_rules() -%}
     {%- set rules = [] -%}
-    {%- if execute -%}
+    {%- if reads_tables() -%}
         {%- set found = run_query(
             'select identifier_type, pattern from ' ~ ref('blocked_values') ~ ' order by identifier_type, pattern'
         ) -%}

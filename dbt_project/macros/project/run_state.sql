@@ -1,3 +1,10 @@
+{#- Whether a macro may ask the warehouse now: while models are built or tested, not while the project
+    is parsed, compiled or linted, when no table need exist. -#}
+{% macro reads_tables() -%}
+    {{ return(execute and flags.WHICH != 'compile') }}
+{%- endmacro %}
+
+
 {#- The raw tables of all declared sources. -#}
 {% macro raw_tables() -%}
     {%- set tables = [] -%}

@@ -28,7 +28,9 @@ with landed as (
     from {{ source('raw', 'consent') }}
     where stream = 'consents'
     {%- if is_incremental() %}
-        and landing_number > (select coalesce(max(known.landing_number), 0) from {{ this }} as known)
+        and landing_number > (
+            select coalesce(max(known.landing_number), 0) from {{ this }} as known
+        )
     {%- endif %}
 
 ),

@@ -35,7 +35,9 @@ with landed as (
     from {{ source('raw', 'shop') }}
     where stream = 'orders'
     {%- if is_incremental() %}
-        and landing_number > (select coalesce(max(known.landing_number), 0) from {{ this }} as known)
+        and landing_number > (
+            select coalesce(max(known.landing_number), 0) from {{ this }} as known
+        )
     {%- endif %}
 
 ),
@@ -64,7 +66,7 @@ typed as (
         {{ as_type(json_field('fields', paths, 2), 'varchar') }} as anonymous_id,
         {{ as_type(json_field('fields', paths, 3), 'varchar') }} as email,
         {{ as_type(json_field('fields', paths, 4), 'varchar') }} as phone,
-        cast(CASE {{ json_field('fields', paths, 5) }} WHEN 'CANCELED' THEN 'cancelled' ELSE LOWER({{ json_field('fields', paths, 5) }}) END as varchar) as status,
+        cast(case {{ json_field('fields', paths, 5) }} when 'CANCELED' then 'cancelled' else lower({{ json_field('fields', paths, 5) }}) end as varchar) as status,
         {{ as_utc(json_field('fields', paths, 6), 'UTC') }} as ordered_at,
         {{ as_utc(json_field('fields', paths, 7), 'UTC') }} as updated_at,
         {{ as_type(json_field('fields', paths, 8), 'varchar') }} as currency,

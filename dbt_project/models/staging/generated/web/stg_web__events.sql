@@ -70,7 +70,9 @@ with landed as (
     from {{ source('raw', 'web') }}
     where stream = 'events'
     {%- if is_incremental() %}
-        and landing_number > (select coalesce(max(known.landing_number), 0) from {{ this }} as known)
+        and landing_number > (
+            select coalesce(max(known.landing_number), 0) from {{ this }} as known
+        )
     {%- endif %}
 
 ),
