@@ -1,4 +1,7 @@
-"""`python -m cdp`: the command line."""
+"""`python -m cdp`: the command line.
+
+Belongs here: starting it. Does not belong here: any command (`cdp.cli`).
+"""
 
 from cdp.cli import main
 

@@ -2,7 +2,8 @@
 
 Belongs here: putting the commands together, starting runs (the one place that may import
 `orchestration`, and only when a run is asked for), and what the process exits with. Commands that
-look at or change something without a run are in `cdp.commands`, one module a noun.
+look at or change something without a run do not belong here: they are in `cdp.commands`, one
+module a noun.
 """
 
 from __future__ import annotations

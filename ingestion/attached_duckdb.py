@@ -6,7 +6,7 @@ with the process. Naming the catalogue in the SQL client cures it.
 
 Remove this module when dlt's duckdb destination takes the name of an attached catalogue.
 
-Does not belong here: anything that another destination needs too.
+Belongs here: that one name. Does not belong here: anything that another destination needs too.
 """
 
 from __future__ import annotations

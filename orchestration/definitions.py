@@ -1,5 +1,8 @@
 """All definitions of a deployment, put together.
 
+Belongs here: which assets, checks, jobs, schedules and sensors there are. Does not belong here:
+any of them.
+
 `workspace.yaml` names the function below, so importing this module does nothing; calling it reads
 the declarations and the parsed project, and writes only when they have changed since.
 """

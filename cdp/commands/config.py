@@ -1,4 +1,8 @@
-"""`cdp config`, `cdp generate`: the declarations, and the models written from them."""
+"""`cdp config`, `cdp generate`: the declarations, and the models written from them.
+
+Belongs here: showing declarations and complaints about them. Does not belong here: reading them
+(`cdp.config`), writing models (`cdp.generation`).
+"""
 
 from __future__ import annotations
 

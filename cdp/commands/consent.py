@@ -1,4 +1,8 @@
-"""`cdp consent`: what people have agreed to."""
+"""`cdp consent`: what people have agreed to.
+
+Belongs here: showing the ledger and what is in force. Does not belong here: deciding that
+(the models of `governance`).
+"""
 
 from __future__ import annotations
 

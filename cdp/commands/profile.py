@@ -1,4 +1,8 @@
-"""`cdp profile`: one person as the published set has them."""
+"""`cdp profile`: one person as the published set has them.
+
+Belongs here: finding and showing one. Does not belong here: what a profile is (the models), who may
+see which field (`cdp.warehouse.readers`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`cdp segment`: the segments, what they mean, and how many people are in them."""
+"""`cdp segment`: the segments, what they mean, and how many people are in them.
+
+Belongs here: showing them. Does not belong here: parsing and compiling rules (`cdp.segmentation`).
+"""
 
 from __future__ import annotations
 

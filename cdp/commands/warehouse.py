@@ -1,4 +1,8 @@
-"""Commands on the warehouse itself: `cdp land`, `replay`, `status`, `publish`, `fit`."""
+"""Commands on the warehouse itself: `cdp land`, `replay`, `status`, `publish`, `fit`.
+
+Belongs here: one step of a run asked for by hand, and what it answers. Does not belong here: whole
+runs (`cdp.cli`), the steps themselves.
+"""
 
 from __future__ import annotations
 

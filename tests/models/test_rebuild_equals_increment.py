@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,3 +114,64 @@ def test_ids_survive_a_rebuild_and_say_how_they_changed(shop_files: Path, tmp_pa
     assert dict(latest) == before
     deployment.run(END, full_refresh=True)
     assert dict(deployment.rows("SELECT birth, profile_id FROM identity.dim_identifiers")) == before
+
+
+def test_a_merge_of_an_unpublished_run_that_a_later_row_undoes_leaves_nothing_behind(
+    shop_files: Path, tmp_path: Path
+) -> None:
+    """Nothing lands for the second device again, so only the former change set knows of it."""
+    deployment = Deployment(tmp_path)
+    deliveries = Deliveries(shop_files, tmp_path, seed=3)
+    (everything,) = deliveries.batches(1, shuffled=False)
+    deliveries.deliver(everything)
+    deliveries.database_up_to(None)
+    deliver_events(
+        tmp_path,
+        "apart",
+        identify("device-1", "ada@example.org", user_id="ada"),
+        identify("device-2", "shared@example.org"),
+        identify("device-3", "shared@example.org"),
+        {"type": "track", "event": "Product Added", "anonymousId": "device-3"},
+    )
+    deployment.run(END)
+    deliver_events(tmp_path, "together", identify("device-2", "ada@example.org"))
+    deployment.run(END + timedelta(hours=1), publish=False)
+    assert len(set(profiles_of(deployment, "device-1", "device-2", "device-3"))) == 1
+    deliver_events(tmp_path, "undone", identify("device-2", "shared@example.org", user_id="bob"))
+    deployment.run(END + timedelta(hours=2))
+    ada, bob, third = profiles_of(deployment, "device-1", "device-2", "device-3")
+    assert ada != bob == third
+    deployment.keep_copies()
+    deployment.run(END + timedelta(hours=2), full_refresh=True)
+    assert deployment.changed_since_copies() == {}
+
+
+def identify(device: str, email: str, user_id: str | None = None) -> dict[str, Any]:
+    """A call that says whose device it is."""
+    return {
+        "type": "identify",
+        "anonymousId": device,
+        "traits": {"email": email},
+        **({"userId": user_id} if user_id else {}),
+    }
+
+
+def deliver_events(home: Path, name: str, *events: dict[str, Any]) -> None:
+    """Put events of a moment before the end into a file of their own."""
+    moment = (END - timedelta(hours=1)).isoformat() + "Z"
+    target = home / "landing" / "web" / f"{name}.ndjson.gz"
+    with gzip.open(target, "wt", encoding="utf-8") as lines:
+        for number, event in enumerate(events):
+            told = {"messageId": f"{name}-{number}", "timestamp": moment, "receivedAt": moment}
+            lines.write(json.dumps({**told, **event}) + "\n")
+
+
+def profiles_of(deployment: Deployment, *devices: str) -> list[int]:
+    """The profile of each device."""
+    found = dict(
+        deployment.rows(
+            "SELECT identifier_value, profile_id FROM identity.dim_identifiers "
+            "WHERE identifier_type = 'anonymous_id'"
+        )
+    )
+    return [found[device] for device in devices]

@@ -27,11 +27,12 @@
 
 
 {#- What a later model left behind in earlier runs, for models that compare with its former state,
-    where a ref would make a circle. Before the model's first run it is empty: the given columns
-    (name: type) and no rows. -#}
+    where a ref would make a circle. Before the model's first run, and its first with these columns,
+    it is empty: the given columns (name: type) and no rows. -#}
 {% macro former_state(schema, identifier, columns) -%}
     {%- set found = adapter.get_relation(target.database, schema, identifier) if execute else none -%}
-    {%- if found is not none -%}
+    {%- set there = adapter.get_columns_in_relation(found) | map(attribute='name') | map('lower') | list if found is not none else [] -%}
+    {%- if found is not none and columns.keys() | reject('in', there) | list == [] -%}
         {{ found }}
     {%- else -%}
         (
@@ -42,4 +43,17 @@
             where false
         )
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- The change set that runs since the last published one left in this model: they computed those keys
+    already, so the keys are computed anew even where the reason has gone since, such as a merge that
+    a later row undoes. `columns` are the key's (name: type); the model has a `run_number` beside. -#}
+{% macro changed_by_unpublished_runs(columns) -%}
+    select
+        {%- for name in columns %}
+        former.{{ name }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from {{ former_state(this.schema, this.identifier, dict(columns, run_number=dbt.type_bigint())) }} as former
+    where former.run_number > {{ run_value('previous_run_number') }}
 {%- endmacro %}

@@ -69,6 +69,12 @@ everything as (
 
 ),
 
+unpublished as (
+
+    {{ changed_by_unpublished_runs({'source': dbt.type_string(), 'order_id': dbt.type_string()}) }}
+
+),
+
 together as (
 
     select * from int_orders_landed
@@ -82,11 +88,14 @@ together as (
     select * from moved
     union
     select * from everything
+    union
+    select * from unpublished
 
 )
 
 select
     {{ text_key(['source', 'order_id']) }} as order_key,
     source,
-    order_id
+    order_id,
+    {{ run_value('run_number') }} as run_number
 from together

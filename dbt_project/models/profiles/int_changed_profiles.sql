@@ -129,6 +129,12 @@ flips_due as (
 
 ),
 
+unpublished as (
+
+    {{ changed_by_unpublished_runs({'profile_id': dbt.type_bigint()}) }}
+
+),
+
 together as (
 
     select profile_id from births
@@ -150,8 +156,13 @@ together as (
     select profile_id from due
     union
     select profile_id from flips_due
+    union
+    select profile_id from unpublished
 
 )
 
-select profile_id from together
+select
+    profile_id,
+    {{ run_value('run_number') }} as run_number
+from together
 where profile_id is not null

@@ -53,6 +53,12 @@ everybody as (
 
 ),
 
+unpublished as (
+
+    {{ changed_by_unpublished_runs({'visitor_birth': dbt.type_bigint()}) }}
+
+),
+
 together as (
 
     select visitor_birth from arrived
@@ -60,8 +66,13 @@ together as (
     select visitor_birth from moved
     union
     select visitor_birth from everybody
+    union
+    select visitor_birth from unpublished
 
 )
 
-select visitor_birth from together
+select
+    visitor_birth,
+    {{ run_value('run_number') }} as run_number
+from together
 where visitor_birth is not null
