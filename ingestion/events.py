@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import duckdb
-import pyarrow as pa
-
 from ingestion.envelope import MAX_ID_CHARACTERS
-from ingestion.judging import BODY
+from ingestion.judging import Verdicts
 
 _PATHS = {
     "type": "$.type",
@@ -51,6 +48,8 @@ def _moment(name: str) -> str:
     """SQL of a time: ISO 8601 with a zone (UTC without one), or an epoch in s or ms."""
     return (
         f"CASE WHEN {name} IS NULL THEN NULL "
+        # By far the most common form, and one that needs no time zone database.
+        f"WHEN suffix({name}, 'Z') THEN try_cast({name} AS TIMESTAMP) "
         f"WHEN regexp_full_match({name}, '\\d{{12,14}}(\\.0+)?') "
         f"THEN make_timestamp(try_cast(split_part({name}, '.', 1) AS BIGINT) * 1000) "
         f"WHEN regexp_full_match({name}, '\\d{{9,10}}(\\.\\d+)?') "
@@ -117,42 +116,22 @@ def _query() -> str:
                END AS reason
         FROM placed
     )
-    SELECT ordinal,
-           CASE WHEN reason IS NOT NULL THEN NULL
-                WHEN trim(coalesce(message, '')) <> '' THEN 'm:' || message
+    SELECT ordinal, text, reason,
+           CASE WHEN trim(coalesce(message, '')) <> '' THEN 'm:' || message
                 ELSE 'p:' || position || ':' || md5(text) END AS row_key,
-           position,
-           CASE WHEN reason IS NULL THEN coalesce(happened_at, $now) END AS occurred_at,
-           CASE WHEN reason IS NULL THEN received_at END AS received_at,
-           CASE WHEN reason IS NULL THEN text END AS payload,
-           CASE WHEN reason IS NULL THEN md5(text) END AS payload_hash,
-           false AS is_deleted,
-           reason,
-           CAST(NULL AS VARCHAR) AS detail,
-           CASE WHEN reason IS NOT NULL THEN encode(text) END AS raw_bytes,
-           CAST(NULL AS VARCHAR) AS replay_of
+           coalesce(happened_at, $now) AS occurred_at,
+           received_at,
+           CAST(NULL AS VARCHAR) AS detail
     FROM judged
     """
 
 
-def parse_events(
-    cursor: duckdb.DuckDBPyConnection, good: pa.Table, now: datetime, as_of: datetime
-) -> pa.Table:
-    """Judge messages columnwise.
+def event_verdicts(now: datetime, as_of: datetime) -> Verdicts:
+    """What becomes of messages.
 
     Args:
-        good: `ordinal`, `position`, `text`.
         now: the moment of landing (UTC); the time of a message that tells none.
         as_of: the moment the run computes for; the later of the two bounds the future.
-
-    Returns:
-        A table of `ingestion.judging.BODY`.
     """
-    cursor.register("good", good)
-    try:
-        found = cursor.execute(
-            _query(), {"now": now, "earliest": EARLIEST, "latest": max(now, as_of) + FUTURE}
-        ).to_arrow_table()
-    finally:
-        cursor.unregister("good")
-    return found.cast(BODY)
+    latest = max(now, as_of) + FUTURE
+    return Verdicts(_query(), {"now": now, "earliest": EARLIEST, "latest": latest})

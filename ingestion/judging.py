@@ -9,8 +9,8 @@ rows (`ingestion.rows`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
@@ -33,9 +33,20 @@ class RawRows:
     positions: pa.Array
 
 
-ParseGood = Callable[[duckdb.DuckDBPyConnection, pa.Table], pa.Table]
-"""Takes `ordinal`, `position`, `text` of rows that passed; gives a table of `INBOX` without
-load_id and stream."""
+@dataclass(frozen=True)
+class Verdicts:
+    """What a format says of rows whose bytes and text are in order.
+
+    Attributes:
+        query: a query over `good` (`ordinal`, `position`, `text`) that gives `ordinal`, `text`,
+            `reason` (null where the row may land), `row_key`, `occurred_at`, `received_at`,
+            `detail`.
+        parameters: the values of its parameters.
+    """
+
+    query: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
 
 BODY = pa.schema([field for field in INBOX if field.name not in ("load_id", "stream")])
 """Columns of the inbox that a format decides."""
@@ -45,7 +56,7 @@ def judge(
     rows: RawRows,
     ordinals: pa.Array,
     cursor: duckdb.DuckDBPyConnection,
-    parse: ParseGood,
+    verdicts: Verdicts,
 ) -> pa.Table:
     """Tell rows that may land from those that are quarantined.
 
@@ -77,11 +88,66 @@ def judge(
         ]
         good = good.filter(pc.invert(_is_in(good["ordinal"], lax)))
     if not bad:
-        return parse(cursor, good)
+        return _judged(cursor, good, verdicts)
     parts = [pa.Table.from_pylist(bad, schema=BODY)]
     if len(good):
-        parts.append(parse(cursor, good))
+        parts.append(_judged(cursor, good, verdicts))
     return pa.concat_tables(parts).sort_by("ordinal")
+
+
+_JUDGED = """
+CREATE OR REPLACE TEMPORARY TABLE judged_rows AS
+SELECT ordinal, reason, detail,
+       CASE WHEN reason IS NULL THEN row_key END AS row_key,
+       CASE WHEN reason IS NULL THEN occurred_at END AS occurred_at,
+       CASE WHEN reason IS NULL THEN received_at END AS received_at,
+       CASE WHEN reason IS NULL THEN md5(text) END AS payload_hash
+FROM ({query})
+"""
+
+
+def _judged(cursor: duckdb.DuckDBPyConnection, good: pa.Table, verdicts: Verdicts) -> pa.Table:
+    """The format's verdicts as rows of `BODY`.
+
+    The texts themselves stay where they are: only what was found out crosses from the engine. It
+    goes by a table because the engine fills one with all its threads, and hands out a result with
+    one.
+    """
+    cursor.register("good", _in_parts(good))
+    try:
+        cursor.execute(_JUDGED.format(query=verdicts.query), verdicts.parameters)
+        found = cursor.execute("SELECT * FROM judged_rows ORDER BY ordinal").to_arrow_table()
+    finally:
+        cursor.unregister("good")
+    lands = pc.is_null(found["reason"])
+    none = pa.scalar(None, pa.string())
+    text = good["text"]
+    columns = {
+        "position": good["position"],
+        "payload": pc.if_else(lands, text, none)
+        if found["reason"].null_count < len(good)
+        else text,
+        "raw_bytes": pc.if_else(lands, none, text).cast(pa.binary()),
+        "is_deleted": pa.repeat(pa.scalar(False), len(good)),
+        "replay_of": pa.nulls(len(good), pa.string()),
+    }
+    return pa.table(
+        [
+            (columns[name] if name in columns else found[name]).cast(kind)
+            for name, kind in zip(BODY.names, BODY.types, strict=True)
+        ],
+        schema=BODY,
+    )
+
+
+ROWS_IN_PART = 8192
+
+
+def _in_parts(table: pa.Table) -> pa.Table:
+    """The same rows in parts, which the engine's threads share out; nothing is copied."""
+    return pa.Table.from_batches(
+        table.combine_chunks().to_batches(max_chunksize=ROWS_IN_PART), table.schema
+    )
 
 
 def _is_in(column: pa.ChunkedArray, ordinals: dict[int, str]) -> pa.ChunkedArray:
@@ -147,7 +213,7 @@ characters as escapes, numbers that are none, trailing commas. It may stand insi
 
 def _by_text(good: pa.Table, cursor: duckdb.DuckDBPyConnection) -> dict[int, str]:
     """Reasons of the rows whose text JSON does not allow, by ordinal."""
-    cursor.register("good", good)
+    cursor.register("good", _in_parts(good))
     try:
         found = cursor.execute(
             "SELECT ordinal, text FROM good WHERE regexp_matches(text, ?)", [_LAX]

@@ -38,11 +38,14 @@ CREATE TABLE IF NOT EXISTS raw.files (
 
 _ENVELOPE = """
 CREATE TABLE IF NOT EXISTS raw."{source}" (
-    stream VARCHAR, row_key VARCHAR, position VARCHAR, occurred_at TIMESTAMP,
-    received_at TIMESTAMP, landed_at TIMESTAMP, payload VARCHAR, payload_hash VARCHAR,
+    stream VARCHAR, row_key VARCHAR USING COMPRESSION uncompressed, position VARCHAR,
+    occurred_at TIMESTAMP, received_at TIMESTAMP, landed_at TIMESTAMP,
+    payload VARCHAR USING COMPRESSION fsst, payload_hash VARCHAR USING COMPRESSION uncompressed,
     is_deleted BOOLEAN, load_id VARCHAR, landing_number BIGINT
 )
 """
+# Trying every compression on the widest columns, and any on keys and hashes, which none makes
+# smaller, took longer than all the rest of writing a row.
 
 
 class DoesNotReconcile(RuntimeError):
@@ -192,6 +195,8 @@ def _promote_rows(
         if simple
         else "first_value(payload_hash) OVER (PARTITION BY stream, row_key ORDER BY ordinal)"
     )
+    base = cursor.execute("SELECT coalesce(sum(rows_landed), 0) FROM raw.loads").fetchone()
+    assert base is not None
     cursor.execute(
         f"""
         CREATE OR REPLACE TEMPORARY TABLE landing_verdicts AS
@@ -203,32 +208,35 @@ def _promote_rows(
         known AS (
             SELECT stream, row_key, payload_hash FROM {raw}
             WHERE row_key IN (SELECT row_key FROM ranked)
+        ),
+        judged AS (
+            SELECT ranked.ordinal,
+                   CASE
+                       WHEN known.row_key IS NULL AND ranked.nth = 1 THEN 'landed'
+                       WHEN coalesce(known.payload_hash, ranked.first_hash) = ranked.payload_hash
+                           THEN 'duplicate'
+                       ELSE 'key_conflict'
+                   END AS verdict
+            FROM ranked
+            LEFT JOIN known ON known.row_key = ranked.row_key AND known.stream = ranked.stream
         )
-        SELECT ranked.ordinal,
-               CASE
-                   WHEN known.row_key IS NULL AND ranked.nth = 1 THEN 'landed'
-                   WHEN coalesce(known.payload_hash, ranked.first_hash) = ranked.payload_hash
-                       THEN 'duplicate'
-                   ELSE 'key_conflict'
-               END AS verdict
-        FROM ranked
-        LEFT JOIN known ON known.row_key = ranked.row_key AND known.stream = ranked.stream
+        SELECT ordinal, verdict,
+               $base + row_number() OVER (PARTITION BY verdict ORDER BY ordinal) AS landing_number
+        FROM judged
         """,
-        {"load_id": load_id},
+        {"load_id": load_id, "base": base[0]},
     )
-    base = cursor.execute("SELECT coalesce(sum(rows_landed), 0) FROM raw.loads").fetchone()
-    assert base is not None
     cursor.execute(
         f"""
         INSERT INTO {raw}
-        SELECT stream, row_key, position, occurred_at, received_at, $now, payload, payload_hash,
-               is_deleted, load_id,
-               $base + row_number() OVER (ORDER BY ordinal)
-        FROM ({fresh})
-        WHERE ordinal IN (SELECT ordinal FROM landing_verdicts WHERE verdict = 'landed')
-        ORDER BY ordinal
+        SELECT fresh.stream, fresh.row_key, fresh.position, fresh.occurred_at, fresh.received_at,
+               $now, fresh.payload, fresh.payload_hash, fresh.is_deleted, fresh.load_id,
+               verdicts.landing_number
+        FROM ({fresh}) AS fresh
+        JOIN landing_verdicts AS verdicts ON verdicts.ordinal = fresh.ordinal
+        WHERE verdicts.verdict = 'landed'
         """,
-        {"load_id": load_id, "now": now, "base": base[0]},
+        {"load_id": load_id, "now": now},
     )
     cursor.execute(
         f"""

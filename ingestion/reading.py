@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from cdp.config.sources import Source, Stream
 from ingestion.envelope import INBOX, Read
-from ingestion.events import parse_events
-from ingestion.judging import BODY, ParseGood, RawRows, judge, refusal
-from ingestion.rows import parse_rows
+from ingestion.events import event_verdicts
+from ingestion.judging import BODY, RawRows, Verdicts, judge, refusal
+from ingestion.rows import row_verdicts
 
 JUDGED_AT_ONCE = 32 * 1024 * 1024
 """Bytes of rows that are handed to the engine together: enough that its start costs nothing."""
@@ -79,16 +79,16 @@ class Reading:
             )
             ordinals = pa.concat_arrays([each for _, each in self._waiting])
             self._waiting, self._waiting_bytes = [], 0
-            parse = self._parser(self.source.streams[self._stream])
-            yield self.enveloped(judge(rows, ordinals, self.cursor, parse), self._stream)
+            verdicts = self._verdicts(self.source.streams[self._stream])
+            yield self.enveloped(judge(rows, ordinals, self.cursor, verdicts), self._stream)
         for stream, row in self._refused:
             yield self.enveloped(pa.Table.from_pylist([row], schema=BODY), stream)
         self._refused = []
 
-    def _parser(self, stream: Stream) -> ParseGood:
+    def _verdicts(self, stream: Stream) -> Verdicts:
         if stream.format == "segment":
-            return lambda cursor, good: parse_events(cursor, good, self.now, self.as_of)
-        return lambda cursor, good: parse_rows(cursor, good, stream, self.now)
+            return event_verdicts(self.now, self.as_of)
+        return row_verdicts(stream)
 
     def enveloped(self, body: pa.Table, stream: str) -> pa.Table:
         """Judged rows as a table of the inbox."""

@@ -6,8 +6,6 @@ by the stream's declaration. Does not belong here: reading any source, or the me
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
@@ -15,28 +13,13 @@ from sqlglot import exp
 from cdp.config.contract import ENTITIES, WAREHOUSE_TYPES
 from cdp.config.sources import Expression, Map, Stream, parse_expression
 from cdp.config.staging_models import column_names, json_path
-from ingestion.judging import BODY
+from ingestion.judging import Verdicts
 
 
-def parse_rows(
-    cursor: duckdb.DuckDBPyConnection, good: pa.Table, stream: Stream, now: datetime
-) -> pa.Table:
-    """Judge rows columnwise.
-
-    Args:
-        good: `ordinal`, `position`, `text`: one JSON object a row.
-        stream: the declaration: key, version, and maps with the types of their columns.
-        now: the moment of landing (UTC), the time of a row that tells none.
-
-    Returns:
-        A table of `ingestion.judging.BODY`.
-    """
-    cursor.register("good", good)
-    try:
-        found = cursor.execute(_query(stream)).to_arrow_table()
-    finally:
-        cursor.unregister("good")
-    return found.cast(BODY)
+def row_verdicts(stream: Stream) -> Verdicts:
+    """What becomes of rows, each one JSON object, by the declaration of their stream: its key, its
+    version, and its maps with the types of their columns."""
+    return Verdicts(_query(stream))
 
 
 def _query(stream: Stream) -> str:
@@ -78,18 +61,11 @@ def _query(stream: Stream) -> str:
                END AS reason
         FROM checked
     )
-    SELECT ordinal,
-           CASE WHEN reason IS NULL THEN {key} END AS row_key,
-           position,
-           CASE WHEN reason IS NULL THEN {occurred} END AS occurred_at,
+    SELECT ordinal, text, reason,
+           {key} AS row_key,
+           {occurred} AS occurred_at,
            CAST(NULL AS TIMESTAMP) AS received_at,
-           CASE WHEN reason IS NULL THEN text END AS payload,
-           CASE WHEN reason IS NULL THEN md5(text) END AS payload_hash,
-           false AS is_deleted,
-           reason,
-           CASE WHEN reason = 'type_mismatch' THEN 'column ' || mismatch END AS detail,
-           CASE WHEN reason IS NOT NULL THEN encode(text) END AS raw_bytes,
-           CAST(NULL AS VARCHAR) AS replay_of
+           CASE WHEN reason = 'type_mismatch' THEN 'column ' || mismatch END AS detail
     FROM judged
     """
 
