@@ -11,11 +11,11 @@ PYTHON_WANTED := >=3.11,<3.14
 DEMO_ARGS = $(if $(PEOPLE),--people $(PEOPLE)) $(if $(DAYS),--days $(DAYS)) \
 	$(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: help demo test test-kill dev bench docs reference docs-serve lint format lock env clean
+.PHONY: help demo test test-kill test-any-input dev bench docs reference docs-serve lint format lock env clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
-		awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+		awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 demo: .venv/ready ## Generate a shop, run the whole way, show its segments (PEOPLE= DAYS= SEED=)
 	@$(BIN)/cdp demo $(strip $(DEMO_ARGS))
@@ -28,6 +28,9 @@ test-kill: .venv/ready ## Run the long sweeps that kill processes hundreds of ti
 
 dev: .venv/ready ## Open Dagster's UI with the demo shop loaded, or with what has been run here
 	@$(BIN)/cdp dev --shop $(ARGS)
+
+test-any-input: .venv/ready ## Run the property tests on many thousands of generated inputs
+	@$(BIN)/python -m pytest tests/ingestion/test_any_input.py --hypothesis-profile sweep $(ARGS)
 
 bench: .venv/ready ## Measure, side by side with a peer; results go to benchmarks/results/
 	@$(BIN)/python -m benchmarks $(ARGS)

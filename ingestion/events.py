@@ -33,15 +33,23 @@ FUTURE = timedelta(days=2)
 
 EARLIEST = datetime(1970, 1, 2)
 
+_RARE_FORMS = "['%Y-%m-%dT%H:%MZ', '%Y%m%dT%H%M%SZ']"
+_RARE_FORMS_WITH_ZONE = "['%Y-%m-%dT%H:%M%z', '%Y%m%dT%H%M%S%z']"
+"""Forms of ISO 8601 that a cast does not take: without seconds, and without separators."""
+
+
+def _is_no_text(value: str) -> str:
+    """SQL of whether a value was an object, a list or a boolean; extracted, all three are text.
+
+    A brace alone says nothing: ids made on Windows are written in braces.
+    """
+    return f"({value}[1:2] IN ('{{\"', '{{}}') OR {value}[1] = '[' OR {value} IN ('true', 'false'))"
+
 
 def _id(*names: str) -> str:
     """SQL of an id: text or a number; objects, lists, booleans and blanks are no ids."""
-    texts = " , ".join(names)
-    value = f"trim(coalesce({texts}, ''))"
-    return (
-        f"CASE WHEN {value} = '' OR {value}[1] IN ('{{', '[') OR {value} IN ('true', 'false') "
-        f"THEN NULL ELSE {value} END"
-    )
+    value = f"trim(coalesce({', '.join(names)}, ''))"
+    return f"CASE WHEN {value} = '' OR {_is_no_text(value)} THEN NULL ELSE {value} END"
 
 
 def _moment(name: str) -> str:
@@ -49,12 +57,16 @@ def _moment(name: str) -> str:
     return (
         f"CASE WHEN {name} IS NULL THEN NULL "
         # By far the most common form, and one that needs no time zone database.
-        f"WHEN suffix({name}, 'Z') THEN try_cast({name} AS TIMESTAMP) "
+        f"WHEN suffix({name}, 'Z') THEN coalesce("
+        f"try_cast({name} AS TIMESTAMP), try_strptime({name}, {_RARE_FORMS})) "
         f"WHEN regexp_full_match({name}, '\\d{{12,14}}(\\.0+)?') "
         f"THEN make_timestamp(try_cast(split_part({name}, '.', 1) AS BIGINT) * 1000) "
         f"WHEN regexp_full_match({name}, '\\d{{9,10}}(\\.\\d+)?') "
         f"THEN make_timestamp(CAST(try_cast({name} AS DOUBLE) * 1000000 AS BIGINT)) "
-        f"ELSE try_cast(try_cast({name} AS TIMESTAMPTZ) AS TIMESTAMP) END"
+        f"ELSE CAST(coalesce(try_cast({name} AS TIMESTAMPTZ), "
+        # RFC 3339 lets `t` and `z` be written small.
+        f"try_cast(upper({name}) AS TIMESTAMPTZ), "
+        f"try_strptime({name}, {_RARE_FORMS_WITH_ZONE})) AS TIMESTAMP) END"
     )
 
 
@@ -104,8 +116,7 @@ def _query() -> str:
                        NOT IN ('identify', 'track', 'page', 'screen', 'group', 'alias')
                        THEN 'unknown_type'
                    WHEN message IS NOT NULL AND (
-                       length(message) > {MAX_ID_CHARACTERS} OR message[1] IN ('{{', '[')
-                       OR message IN ('true', 'false')
+                       length(message) > {MAX_ID_CHARACTERS} OR {_is_no_text("message")}
                    ) THEN 'bad_message_id'
                    WHEN user_key IS NULL AND device_key IS NULL
                        AND nullif(trim(coalesce(email, email2, '')), '') IS NULL

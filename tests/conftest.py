@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from cdp.warehouse.settings import PROJECT_ROOT
@@ -22,6 +23,9 @@ pytest_plugins = [
 
 REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"
 """The public data sets, when they lie beside the clone."""
+
+hypothesis.settings.register_profile("sweep", max_examples=5_000, phases=["explicit", "generate"])
+"""For `make test-any-input`: many examples, each an input of its own, and none of them shrunk."""
 
 MARKS_OF_FOLDERS = {"kill": ["kill"], "browser": ["browser"]}
 MARKS_OF_FIXTURES = {"postgres_url": "postgres", "chromium": "browser", "real_data": "realdata"}

@@ -83,6 +83,8 @@ def list_files(source: Source, stream: Stream, settings: Settings) -> list[Found
         return []
     options: dict[str, Any] = {"bucket_url": place, "file_glob": stream.files}
     given = credentials(source, settings)
+    if "://" not in place:
+        options["credentials"] = _folder()
     if given is not None:
         options |= (
             {"credentials": given.get("credentials", given)} if isinstance(given, dict) else {}
@@ -106,6 +108,22 @@ def list_files(source: Source, stream: Stream, settings: Settings) -> list[Found
                 )
             )
     return sorted(found, key=lambda each: each.path)
+
+
+def _folder() -> Any:
+    """Folders of this machine, in which files may go away while they are listed, and links may lead
+    nowhere: neither keeps the others from being read."""
+    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+    class Folder(LocalFileSystem):  # type: ignore[misc]
+        def info(self, path: Any, **kwargs: Any) -> dict[str, Any]:
+            try:
+                found: dict[str, Any] = super().info(path, **kwargs)
+            except FileNotFoundError:
+                return {"name": str(path), "type": "gone", "size": 0, "mtime": 0.0}
+            return found
+
+    return Folder()
 
 
 def is_complete(file: FoundFile, source: Source, now: datetime) -> bool:

@@ -240,7 +240,7 @@ CHANGED = {
     "SELECT * REPLACE (13 AS landing_number) FROM staging.stg_shop__orders WHERE order_id = 'o1'",
     "identity": "INSERT INTO identity.int_touched_identifiers VALUES (3, 3); "
     "UPDATE identity.dim_identifiers SET identifier_value = 'd1' WHERE birth = 3",
-    "profiles": "INSERT INTO profiles.int_changed_visitors VALUES (3); "
+    "profiles": "INSERT INTO profiles.int_changed_visitors VALUES (3, 2); "
     "UPDATE profiles.fct_events SET event_id = 'm:1' WHERE visitor_birth = 3",
     "segments": "INSERT INTO segments.int_changed_members VALUES (3); "
     "UPDATE segments.fct_segment_memberships SET exited_at = '2026-06-01' WHERE profile_id = 3",

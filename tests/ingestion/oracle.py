@@ -1,0 +1,160 @@
+"""What becomes of a message, in plain Python: slow, and written apart from the code it judges.
+
+Belongs here: the rules of FORMATS.md for one message at a time. Does not belong here: anything
+imported from `ingestion`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+CALLS = {"identify", "track", "page", "screen", "group", "alias"}
+
+
+def fate(row: bytes, latest: datetime) -> str | None:
+    """The reason for which a row is kept out, or None where it lands."""
+    if len(row) > 4 * 1024 * 1024:
+        return "too_large"
+    if b"\x00" in row:
+        return "nul_byte"
+    try:
+        text = row.decode("utf-8")
+    except UnicodeDecodeError:
+        return "invalid_utf8"
+    if _depth(text) > 50:
+        return "too_deep"
+    doubled: list[int] = []
+
+    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        doubled.append(len(members) - len({name for name, _ in members}))
+        return dict(members)
+
+    def refuse(name: str) -> Any:
+        raise ValueError(name)
+
+    try:
+        value = json.loads(text, object_pairs_hook=pairs, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return "malformed_json"
+    found = _text_reason(value)
+    if found:
+        return found
+    if not isinstance(value, dict):
+        return "not_an_object"
+    # Objects are closed from the inside out, so the last one closed is the message itself.
+    if doubled[-1]:
+        return "duplicate_key_in_object"
+    return _message(value, latest)
+
+
+def _message(value: dict[str, Any], latest: datetime) -> str | None:
+    if not isinstance(value.get("type"), str) or value["type"].lower() not in CALLS:
+        return "unknown_type"
+    message = _first(value, "messageId", "message_id")
+    if message is not None and (len(_told(message)) > 255 or _is_no_text(_told(message))):
+        return "bad_message_id"
+    ids = [_first(value, "userId", "user_id"), _first(value, "anonymousId", "anonymous_id")]
+    if not any(_is_id(each) for each in ids) and not _email(value):
+        return "missing_identity"
+    names = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
+    told = [value.get(name) for name in names]
+    if all(each is None for each in told):
+        return None
+    moment = _happened(told)
+    if moment is None:
+        return "unreadable_time"
+    return None if datetime(1970, 1, 2) <= moment <= latest else "time_out_of_range"
+
+
+def _happened(told: list[Any]) -> datetime | None:
+    """From timestamp, originalTimestamp, sentAt and receivedAt as they were told."""
+    time, original, sent, received = (_moment(each) for each in told)
+    if told[0] is not None:
+        return time
+    if told[1] is not None and original is None:
+        return None
+    if original and sent and received:
+        try:
+            return received - (sent - original)
+        except OverflowError:
+            # Beyond the years that Python counts; beyond what may land as well.
+            return datetime(1, 1, 1)
+    return original or sent or received
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None or isinstance(value, bool | dict | list):
+        return None
+    text = _told(value)
+    if re.fullmatch(r"\d{12,14}(\.0+)?", text):
+        return datetime(1970, 1, 1) + timedelta(milliseconds=int(text.split(".")[0]))
+    if re.fullmatch(r"\d{9,10}(\.\d+)?", text):
+        return datetime(1970, 1, 1) + timedelta(seconds=float(text))
+    if not re.match(r"\d{4}-\d\d-\d\d|\d{8}T", text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _email(value: dict[str, Any]) -> bool:
+    places = [value.get("traits"), value.get("context")]
+    if isinstance(places[1], dict):
+        places[1] = places[1].get("traits")
+    found = [each.get("email") for each in places if isinstance(each, dict)]
+    email = next((each for each in found if each is not None), None)
+    return email is not None and bool(_told(email).strip(" "))
+
+
+def _is_id(value: Any) -> bool:
+    text = _told(value).strip(" ")
+    return bool(text) and not _is_no_text(text)
+
+
+def _is_no_text(text: str) -> bool:
+    """Whether a text is how an object, a list or a boolean is written."""
+    return text.startswith(('{"', "{}", "[")) or text in ("true", "false")
+
+
+def _first(value: dict[str, Any], *names: str) -> Any:
+    return next((value[name] for name in names if value.get(name) is not None), None)
+
+
+def _told(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _text_reason(value: Any) -> str | None:
+    texts = list(_texts(value))
+    if any("\x00" in text for text in texts):
+        return "nul_byte"
+    if any("\ud800" <= letter <= "\udfff" for text in texts for letter in text):
+        return "invalid_utf8"
+    return None
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield name
+            yield from _texts(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _texts(member)
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for part in re.sub(r'"(?:[^"\\]|\\.)*("|$)', "", text, flags=re.S):
+        depth += (part in "{[") - (part in "}]")
+        deepest = max(deepest, depth)
+    return deepest
