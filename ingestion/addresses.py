@@ -10,8 +10,13 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
+from ingestion.failures import SourceFailed
 
-class ForbiddenAddress(ValueError):
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""Addresses of IPv4 hosts as networks without IPv4 write them (RFC 6052)."""
+
+
+class ForbiddenAddress(SourceFailed):
     """A request would reach an address inside the deployment's own network."""
 
 
@@ -32,8 +37,22 @@ def check_address(url: str, *, allow_private: bool) -> None:
         raise ForbiddenAddress(f"the host {parts.hostname} has no address") from error
     for *_, address in found:
         ip = ipaddress.ip_address(str(address[0]).split("%")[0])
-        if not ip.is_global:
+        if not all(each.is_global for each in _meant(ip)):
             raise ForbiddenAddress(
                 f"{parts.hostname} leads to an address that is not public; if that is meant, set "
                 "`allow_private: true` in the source's options"
             )
+
+
+def _meant(
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """An address, and the IPv4 address that it carries inside where it is a tunnel's."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return [ip]
+    carried = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
+    if ip in _NAT64:
+        carried.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    inner = [each for each in carried if each is not None]
+    # What stands inside an IPv4 address in another form decides, not the form.
+    return [*inner] if ip.ipv4_mapped else [ip, *inner]

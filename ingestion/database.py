@@ -17,7 +17,6 @@ import pyarrow as pa
 from cdp.config.sources import Stream
 from cdp.config.staging_models import json_path
 from cdp.warehouse.store import Warehouse
-from ingestion.envelope import Read
 from ingestion.judging import BODY, RawRows
 from ingestion.reading import Reading
 from ingestion.rows import as_json_rows
@@ -54,10 +53,9 @@ def _rows(
     @dlt.transformer(data_from=table, name=f"{reading.source.name}_{name}_rows")
     def envelopes(rows: pa.Table) -> Iterator[pa.Table]:
         rows = rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows])
-        before = reading.ordinal
         yield from reading.add(_told(rows, stream, reading), name)
         yield from reading.flush()
-        reading.reads.append(Read(reading.load_id, name, None, reading.ordinal - before))
+        reading.rows_read[name] += len(rows)
 
     return table | envelopes
 
@@ -152,7 +150,7 @@ def _deletions(name: str, stream: Stream, reading: Reading, warehouse: Warehouse
         if count:
             body = _tombstones(gone, stream, reading)
             reading.ordinal += count
-            reading.reads.append(Read(reading.load_id, name, None, count))
+            reading.rows_read[name] += count
             yield reading.enveloped(body, name)
 
     return dlt.resource(compare, name=f"{reading.source.name}_{name}_deletions")

@@ -22,6 +22,7 @@ from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Warehouse
 from ingestion.envelope import INBOX
 from ingestion.files.ledger import tasks
+from ingestion.inbox import pipeline_name
 from ingestion.promotion import LoadReport, ensure_tables, promote
 from ingestion.reading import Reading
 
@@ -52,7 +53,7 @@ def land(
 
         reached("landing.before_extract")
         running = pipelines.pipeline(source_name, warehouse)
-        pipelines.extract_and_load(running, found)
+        pipelines.extract_and_load(running, source_name, found)
         report = report.plus(promote(source_name, warehouse, run))
     reached("landing.after_land")
     return report
@@ -75,7 +76,7 @@ def recover(source: str, warehouse: Warehouse, run: Run) -> LoadReport:
     """Promote what an earlier run left in the inbox or in a package."""
     report = promote(source, warehouse, run)
     # The folder is made with the first package; without it dlt need not be asked (nor imported).
-    if (warehouse.settings.dlt_dir / f"tributary_{source}").is_dir():
+    if (warehouse.settings.dlt_dir / pipeline_name(source)).is_dir():
         from ingestion import pipelines
 
         if pipelines.finish_pending(pipelines.pipeline(source, warehouse)):

@@ -11,23 +11,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import dlt
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import Warehouse
 from ingestion.attached_duckdb import destination
-
-INBOX_DATASET = "landing"
-
-
-def inbox_table(source: str) -> str:
-    """Name of the inbox of a source, in schema `landing`."""
-    return f"inbox_{source}"
-
-
-def reads_table(source: str) -> str:
-    """Name of the table of a source's reads, in schema `landing`."""
-    return f"reads_{source}"
+from ingestion.failures import told
+from ingestion.inbox import INBOX_DATASET, inbox_table, pipeline_name, reads_table
 
 
 def configure(settings: Settings) -> None:
@@ -55,7 +46,7 @@ def pipeline(source: str, warehouse: Warehouse) -> dlt.Pipeline:
     """The pipeline of a source, on a cursor of its own."""
     configure(warehouse.settings)
     made: dlt.Pipeline = dlt.pipeline(
-        pipeline_name=f"tributary_{source}",
+        pipeline_name=pipeline_name(source),
         destination=destination(warehouse.cursor()),
         dataset_name=INBOX_DATASET,
         pipelines_dir=str(warehouse.settings.dlt_dir),
@@ -84,9 +75,21 @@ def finish_pending(running: dlt.Pipeline) -> bool:
     return had_any
 
 
-def extract_and_load(running: dlt.Pipeline, resources: Iterable[Any]) -> None:
-    """Read the resources into a package on disk, then load it into the inbox."""
-    running.extract(list(resources), loader_file_format="parquet")
+def extract_and_load(running: dlt.Pipeline, source: str, resources: Iterable[Any]) -> None:
+    """Read the resources into a package on disk, then load it into the inbox.
+
+    Raises:
+        SourceFailed: the source could not be read; nothing of it stays behind.
+    """
+    failure: BaseException | None = None
+    try:
+        running.extract(list(resources), loader_file_format="parquet")
+    except PipelineStepFailed as error:
+        failure = told(error, source)
+    if failure is not None:
+        _drop_trace(running)
+        # Without its cause, whose text may hold what no log may.
+        raise failure from None
     reached("landing.after_extract")
     running.normalize()
     running.load()

@@ -17,7 +17,7 @@ import duckdb
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Warehouse
-from ingestion.pipelines import inbox_table, reads_table
+from ingestion.inbox import inbox_table, reads_table
 
 _ACCOUNTS = """
 CREATE TABLE IF NOT EXISTS raw.loads (

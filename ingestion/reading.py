@@ -5,6 +5,7 @@ Belongs here: what all readers of a load share. Does not belong here: any reader
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,7 @@ class Reading:
     Attributes:
         ordinal: number that the next row read takes; rows of a load count from 0.
         reads: what the readers say that they have read, file by file.
+        rows_read: rows of each stream that comes from a server, page by page or batch by batch.
     """
 
     source: Source
@@ -39,6 +41,7 @@ class Reading:
     cursor: duckdb.DuckDBPyConnection
     ordinal: int = 0
     reads: list[Read] = field(default_factory=list)
+    rows_read: Counter[str] = field(default_factory=Counter)
     _waiting: list[tuple[RawRows, pa.Array]] = field(default_factory=list)
     _waiting_bytes: int = 0
     _refused: list[tuple[str, dict[str, object]]] = field(default_factory=list)
@@ -104,5 +107,6 @@ class Reading:
 
     def reads_tables(self) -> Iterator[pa.Table]:
         """What was read, for the account of the load; taken after the rows."""
-        for read in self.reads:
+        servers = [Read(self.load_id, name, None, rows) for name, rows in self.rows_read.items()]
+        for read in [*self.reads, *servers]:
             yield read.table()

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pyarrow as pa
+from dlt.common import jsonpath
 
 from cdp.config.sources import Stream, resolve
 from cdp.warehouse.store import Warehouse
 from ingestion.addresses import check_address
-from ingestion.envelope import Read
+from ingestion.failures import SourceFailed
 from ingestion.judging import RawRows
 from ingestion.reading import Reading
 
@@ -33,23 +36,30 @@ def rest_rows(
 ) -> Iterator[Any]:
     """One dlt resource for each stream.
 
-    A range of days is given to the API as the incremental parameter's start; APIs that take no
-    start are read whole, and what is known already is a duplicate.
+    A range of days is given to the API as the bounds of its incremental parameter; APIs that have
+    none are read whole, and what is known already is a duplicate.
     """
     from dlt.sources.rest_api import rest_api_resources
 
     source = reading.source
     options = resolve(source.options, warehouse.settings)
-    check_address(str(options["base_url"]), allow_private=bool(options.get("allow_private")))
+    allow_private = bool(options.get("allow_private"))
+    check_address(str(options["base_url"]), allow_private=allow_private)
+    token_from = options.get("auth", {}).get("access_token_url")
+    if token_from:
+        check_address(str(token_from), allow_private=allow_private)
     client: dict[str, Any] = {
         "base_url": options["base_url"],
-        "session": _session(bool(options.get("allow_private"))),
+        "session": _session(allow_private),
     }
     for name in ("auth", "headers", "paginator"):
         if name in options:
             client[name] = options[name]
     for name, stream in source.streams.items():
-        endpoint = _endpoint(dict(resolve(stream.endpoint or {}, warehouse.settings)), since)
+        asked = dict(resolve(stream.endpoint or {}, warehouse.settings))
+        endpoint = _endpoint(asked, reading.now, since, until)
+        look = _checked(source.name, endpoint.get("data_selector"))
+        endpoint["response_actions"] = [*endpoint.get("response_actions", []), look]
         # dlt checks it while it runs; its typed form cannot be put together key by key.
         declared: Any = {
             "client": client,
@@ -59,12 +69,26 @@ def rest_rows(
         yield _enveloped(resource, name, stream, reading)
 
 
-def _endpoint(endpoint: dict[str, Any], since: datetime | None) -> dict[str, Any]:
-    if since is not None and "incremental" in endpoint:
-        endpoint["incremental"] = {
-            **endpoint["incremental"],
-            "initial_value": since.isoformat(),
-        }
+def _endpoint(
+    endpoint: dict[str, Any], now: datetime, since: datetime | None, until: datetime | None
+) -> dict[str, Any]:
+    """The endpoint, its incremental parameter bounded where a range of days is asked for.
+
+    With an end, dlt neither looks at the place up to which news are known nor moves it.
+    """
+    if since is None:
+        return endpoint
+    bounds = {"initial_value": since.isoformat(), "end_value": (until or now).isoformat()}
+    for name, value in dict(endpoint.get("params", {})).items():
+        if isinstance(value, dict) and value.get("type") == "incremental":
+            # The form that stands among the parameters knows no end; the other form says the same.
+            moved = {key: item for key, item in value.items() if key != "type"}
+            endpoint["incremental"] = {"start_param": name, **moved}
+            endpoint["params"] = {
+                other: item for other, item in endpoint["params"].items() if other != name
+            }
+    if "incremental" in endpoint:
+        endpoint["incremental"] = {**endpoint["incremental"], **bounds}
     return endpoint
 
 
@@ -86,40 +110,97 @@ def _enveloped(resource: Any, name: str, stream: Stream, reading: Reading) -> An
             RawRows(pa.array(texts, pa.binary()), pa.array(positions, pa.string())), name
         )
         yield from reading.flush()
-        reading.reads.append(Read(reading.load_id, name, None, reading.ordinal - before))
+        reading.rows_read[name] += len(rows)
 
     return resource | envelopes
 
 
 def _session(allow_private: bool) -> Any:
-    """dlt's own retrying session, with the guard before each request and the server's own pause.
-
-    dlt retries 429 and 5xx with exponential waits; a Retry-After beyond those is waited for here,
-    so that the next try is not one more refusal.
-    """
-    import time
-
+    """A session that asks no address inside, waits as long as the server says, and gives up."""
     import requests
-    from dlt.sources.helpers.requests.retry import Client
+    import tenacity
+    from dlt.sources.helpers.requests.session import Session
 
-    class Guarded(requests.Session):
-        def send(self, request: Any, **arguments: Any) -> Any:
-            check_address(str(request.url), allow_private=allow_private)
-            response = super().send(request, **arguments)
-            if response.status_code in (429, 503):
-                wait = response.headers.get("Retry-After", "")
-                if wait.isdigit():
-                    time.sleep(min(int(wait), LONGEST_WAIT_SECONDS))
-            return response
+    patience = tenacity.wait_exponential_jitter(multiplier=0.5, max=LONGEST_WAIT_SECONDS)
 
-    client = Client(
-        request_timeout=TIMEOUT_SECONDS,
-        max_connections=4,
-        raise_for_status=False,
-        request_max_attempts=ATTEMPTS,
-        request_backoff_factor=0.5,
-        session_attrs={},
+    def wait(state: tenacity.RetryCallState) -> float:
+        asked = _retry_after(_answer(state))
+        return patience(state) if asked is None else min(asked, LONGEST_WAIT_SECONDS)
+
+    def again(state: tenacity.RetryCallState) -> bool:
+        answer = _answer(state)
+        if answer is not None:
+            return bool(answer.status_code == 429 or answer.status_code >= 500)
+        error = state.outcome.exception() if state.outcome else None
+        passing = (
+            requests.exceptions.ConnectionError,
+            requests.exceptions.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+        )
+        return isinstance(error, passing)
+
+    retrying = tenacity.Retrying(
+        wait=wait,
+        retry=again,
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
-    session = client.session
-    session.__class__ = type("GuardedSession", (Guarded, session.__class__), {})
-    return session
+
+    class Guarded(Session):
+        def send(self, request: Any, **arguments: Any) -> Any:
+            # A redirect is sent through here too, as a part of the try that met it.
+            if arguments.get("allow_redirects") is False:
+                return self.once(request, **arguments)
+            return retrying(self.once, request, **arguments)
+
+        def once(self, request: Any, **arguments: Any) -> Any:
+            check_address(str(request.url), allow_private=allow_private)
+            return super().send(request, **arguments)  # type: ignore[no-untyped-call]
+
+    return Guarded(timeout=TIMEOUT_SECONDS, raise_for_status=False)
+
+
+def _answer(state: Any) -> Any:
+    """What the server answered to a try, also where that was raised as an error."""
+    error = state.outcome.exception()
+    return getattr(error, "response", None) if error else state.outcome.result()
+
+
+def _retry_after(answer: Any) -> float | None:
+    """Seconds for which a server asked to be left alone: a number, or a date (RFC 9110, 10.2.3)."""
+    told = "" if answer is None else str(answer.headers.get("Retry-After", "")).strip()
+    if told.isdigit():
+        return float(told)
+    try:
+        moment = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _checked(source: str, selector: str | None) -> Any:
+    """A look at each answer before its rows are taken from it.
+
+    Numbers keep their digits, and an answer without the declared rows is an error: dlt would take
+    it for one that has none.
+    """
+
+    def check(response: Any, *_: Any, **__: Any) -> Any:
+        if response.status_code >= 400 or response.is_redirect:
+            return response
+        try:
+            body = json.loads(response.content, parse_float=Decimal)
+        except ValueError as error:
+            raise SourceFailed(
+                f"source {source}: the API answered with no JSON; look at `base_url` and `auth`"
+            ) from error
+        if selector and not jsonpath.find_values(selector, body):
+            raise SourceFailed(
+                f"source {source}: the answer has nothing at `{selector}`; set `data_selector` to "
+                "where the rows are"
+            )
+        response.json = lambda **_: body
+        return response
+
+    return check

@@ -16,6 +16,7 @@ from cdp.warehouse.settings import PROJECT_ROOT
 
 pytest_plugins = [
     "tests.services.browser",
+    "tests.services.contacts_api",
     "tests.services.object_stores",
     "tests.services.postgres",
     "tests.services.shop_run",

@@ -193,6 +193,11 @@ class Source(_Declared):
                 )
             if self.kind == "files" and stream.format is None:
                 raise ValueError(f"stream '{name}' needs `format`")
+            if self.kind != "files" and not stream.key:
+                raise ValueError(
+                    f"stream '{name}' needs `key`: rows of a {self.kind.replace('_', ' ')} have no "
+                    "place of their own, as the lines of a file have"
+                )
         return self
 
     def option(self, name: str, settings: Settings, default: Any = None) -> Any:

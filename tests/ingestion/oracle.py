@@ -96,7 +96,7 @@ def _moment(value: Any) -> datetime | None:
     if not re.match(r"\d{4}-\d\d-\d\d|\d{8}T", text):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())
     except ValueError:
         return None
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

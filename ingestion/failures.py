@@ -1,0 +1,97 @@
+"""What it is called when a source cannot be read.
+
+Belongs here: from the errors of the libraries that read to one sentence that a person can act on,
+without any value of a row and without an address's secrets. Does not belong here: rows that are
+kept out, which are no failures (`judging`).
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+
+class SourceFailed(RuntimeError):
+    """A source could not be read to its end; nothing of this reading landed."""
+
+
+def told(error: BaseException, source: str) -> BaseException:
+    """What to raise for an error that a reader ended with.
+
+    Errors of this project and faults of programs stay what they are. Those of databases, servers
+    and files become sentences: their own texts may hold rows, addresses with keys, or passwords.
+    """
+    chain = list(_chain(error))
+    for each in chain:
+        if type(each).__module__.partition(".")[0] in ("ingestion", "cdp"):
+            return each
+    root = chain[-1]
+    if isinstance(root, ImportError | AttributeError | TypeError | LookupError | AssertionError):
+        return root
+    return SourceFailed(f"source {source}: {_sentence(chain)}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from, the first cause last."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or getattr(at, "exception", None) or at.__context__
+
+
+def _sentence(chain: list[BaseException]) -> str:
+    import requests
+    from sqlalchemy import exc as database
+
+    for each in reversed(chain):
+        if isinstance(each, database.NoSuchTableError):
+            return f"the database has no table or view called {each}"
+        if isinstance(each, database.OperationalError | database.InterfaceError):
+            return (
+                "the database could not be reached, or refused: look at its address, name and "
+                f"password, and whether it runs ({type(each).__name__})"
+            )
+        if isinstance(each, database.SQLAlchemyError):
+            return (
+                "the database refused the query: look at the columns and rights of the tables "
+                f"that are declared ({type(each).__name__})"
+            )
+        if isinstance(each, requests.exceptions.HTTPError) and each.response is not None:
+            status = each.response.status_code
+            return f"{_place(each.response.url)} answered {status}{_advice(status)}"
+        if isinstance(each, requests.exceptions.Timeout):
+            return f"{_place(_asked(each))} did not answer in time"
+        if isinstance(each, requests.exceptions.JSONDecodeError):
+            return "the API answered with no JSON"
+        if isinstance(each, requests.exceptions.RequestException):
+            return f"{_place(_asked(each))} could not be reached ({type(each).__name__})"
+    root = chain[-1]
+    if isinstance(root, OSError) and root.strerror:
+        return f"{root.filename or 'a file'}: {root.strerror}"
+    frames = traceback.extract_tb(root.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"reading it ended with {type(root).__name__}{where}"
+
+
+def _asked(error: object) -> str:
+    request = getattr(error, "request", None)
+    return str(getattr(request, "url", None) or "")
+
+
+def _place(url: str) -> str:
+    """An address without what may be secret in it: name and password, query, fragment."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if url else "the API"
+
+
+def _advice(status: int) -> str:
+    if status in (401, 403):
+        return ": look at the source's `auth`"
+    if status == 404:
+        return ": look at `base_url` and the endpoint's `path`"
+    if status == 429:
+        return " to every try: ask less often, or for more rows at a time"
+    return " to every try" if status >= 500 else ""
