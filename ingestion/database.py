@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from cdp.config.sources import Stream
+from cdp.config.sources import Source, Stream
 from cdp.config.staging_models import json_path
 from cdp.warehouse.store import Warehouse
+from ingestion.failures import SourceFailed
 from ingestion.judging import BODY, RawRows
 from ingestion.reading import Reading
 from ingestion.rows import as_json_rows
@@ -86,6 +89,14 @@ def _table(
     cursor = stream.cursor if columns is None else None
 
     def all_text(table: sa.Table) -> None:
+        declared = {"key": stream.key, "version": (stream.version,), "cursor": (stream.cursor,)}
+        for role, names in declared.items():
+            for each in names:
+                if each is not None and each not in table.columns:
+                    raise SourceFailed(
+                        f"source {source.name}: the table {stream.table} has no column {each}, "
+                        f"which is declared as its {role}; it has {', '.join(table.columns.keys())}"
+                    )
         # Numbers and times as the database writes them: nothing is rounded or read in a zone.
         for column in table.columns:
             if column.name != cursor:
@@ -104,8 +115,8 @@ def _table(
     if cursor is not None:
         incremental = dlt.sources.incremental(
             cursor,
-            initial_value=_like_cursor(since, reading, stream) if since else None,
-            end_value=_like_cursor(until or reading.now, reading, stream) if since else None,
+            initial_value=_like_cursor(since, reading) if since else None,
+            end_value=_like_cursor(until or reading.now, reading) if since else None,
             # Rows of the last moment are read again, as duplicates: none of it is missed.
             primary_key=(),
             on_cursor_value_missing="include",
@@ -121,22 +132,50 @@ def _table(
         table_adapter_callback=all_text,
         query_adapter_callback=as_text,
         backend_kwargs={"tz": "UTC"},
+        engine_adapter_callback=partial(_in_zone, zone=_zone(source)),
     ).with_name(f"{source.name}_{name}" + ("_keys" if columns else ""))
 
 
-def _like_cursor(moment: datetime | None, reading: Reading, stream: Stream) -> Any:
-    """A moment as the cursor column holds moments: text in SQLite, a timestamp elsewhere."""
-    url = str(reading.source.options.get("url", ""))
+def _zone(source: Source) -> str:
+    """The zone of times that name none."""
+    return str(source.options.get("timezone", "UTC"))
+
+
+def _in_zone(engine: Any, *, zone: str) -> Any:
+    """Let sessions speak in the source's zone, whatever the server's own is: so do the bounds of a
+    range of days, and moments that PostgreSQL keeps with a zone are told with theirs."""
+    import sqlalchemy as sa
+
+    if engine.dialect.name == "postgresql":
+
+        @sa.event.listens_for(engine, "connect")
+        def speak(connection: Any, _: Any) -> None:
+            cursor = connection.cursor()
+            cursor.execute("SELECT set_config('TimeZone', %s, false)", (zone,))
+            cursor.close()
+            # A setting made within a transaction goes with it when that is rolled back.
+            connection.commit()
+
+    return engine
+
+
+def _like_cursor(moment: datetime | None, reading: Reading) -> Any:
+    """A moment (naive UTC) as the cursor column holds moments: on the clocks of the source's zone,
+    as text in SQLite and as a timestamp elsewhere."""
     if moment is None:
         return None
-    return moment.isoformat(sep=" ") if url.startswith("sqlite") else moment
+    local = moment.replace(tzinfo=UTC).astimezone(ZoneInfo(_zone(reading.source)))
+    local = local.replace(tzinfo=None)
+    url = str(reading.source.options.get("url", ""))
+    return local.isoformat(sep=" ") if url.startswith("sqlite") else local
 
 
 def _deletions(name: str, stream: Stream, reading: Reading, warehouse: Warehouse) -> Any:
     import dlt
 
     keys = _table(name, stream, reading, warehouse, None, None, stream.key)
-    every: timedelta = stream.deletes.compare_every or timedelta(days=1)
+    every = stream.deletes.compare_every
+    assert every is not None, "asked for where it is declared only"
 
     def compare() -> Iterator[pa.Table]:
         state = dlt.current.resource_state()

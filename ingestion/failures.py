@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 
@@ -16,7 +17,24 @@ class SourceFailed(RuntimeError):
     """A source could not be read to its end; nothing of this reading landed."""
 
 
-def told(error: BaseException, source: str) -> BaseException:
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Around whatever asks a source: its errors leave as what they are called here.
+
+    Raises:
+        SourceFailed: the source could not be read; nothing of this reading lands.
+    """
+    failure: BaseException | None = None
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is named here
+        failure = _told(error, source)
+    if failure is not None:
+        # Without its cause, whose text may hold what no log may.
+        raise failure from None
+
+
+def _told(error: BaseException, source: str) -> BaseException:
     """What to raise for an error that a reader ended with.
 
     Errors of this project and faults of programs stay what they are. Those of databases, servers
@@ -49,7 +67,7 @@ def _sentence(chain: list[BaseException]) -> str:
     for each in reversed(chain):
         if isinstance(each, database.NoSuchTableError):
             return f"the database has no table or view called {each}"
-        if isinstance(each, database.OperationalError | database.InterfaceError):
+        if isinstance(each, database.DBAPIError) and _is_refusal(each):
             return (
                 "the database could not be reached, or refused: look at its address, name and "
                 f"password, and whether it runs ({type(each).__name__})"
@@ -74,6 +92,16 @@ def _sentence(chain: list[BaseException]) -> str:
     frames = traceback.extract_tb(root.__traceback__)
     where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return f"reading it ended with {type(root).__name__}{where}"
+
+
+def _is_refusal(error: object) -> bool:
+    """Whether a database did not let anybody in; by the driver's class, or by the SQLSTATE, which
+    is 28 for passwords, 3D for names of databases, 53 and 57 for servers that are full or going."""
+    state = ""
+    for each in getattr(getattr(error, "orig", None), "args", ()):
+        state = str(each.get("C", "")) if isinstance(each, dict) else state
+    kinds = ("OperationalError", "InterfaceError")
+    return type(error).__name__ in kinds or state[:2] in ("28", "3D", "53", "57")
 
 
 def _asked(error: object) -> str:

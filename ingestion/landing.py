@@ -20,6 +20,7 @@ from cdp.config.sources import Source, load_sources
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Warehouse
+from ingestion import failures
 from ingestion.envelope import INBOX
 from ingestion.files.ledger import tasks
 from ingestion.inbox import pipeline_name
@@ -42,12 +43,14 @@ def land(
 
     Raises:
         KeyError: no source is declared under that name.
+        SourceFailed: the source could not be read to its end; nothing of it is in raw.
         DoesNotReconcile: counts differ; nothing of the load is in raw.
     """
     source = load_sources(warehouse.settings).sources[source_name]
     ensure_tables(source_name, warehouse)
     report = recover(source_name, warehouse, run)
-    found = _resources(source, warehouse, run, since, until)
+    with failures.reading(source_name):
+        found = _resources(source, warehouse, run, since, until)
     if found is not None:
         from ingestion import pipelines
 

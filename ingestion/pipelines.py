@@ -11,13 +11,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import dlt
-from dlt.pipeline.exceptions import PipelineStepFailed
 
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import Warehouse
 from ingestion.attached_duckdb import destination
-from ingestion.failures import told
+from ingestion.failures import reading
 from ingestion.inbox import INBOX_DATASET, inbox_table, pipeline_name, reads_table
 
 
@@ -81,15 +80,11 @@ def extract_and_load(running: dlt.Pipeline, source: str, resources: Iterable[Any
     Raises:
         SourceFailed: the source could not be read; nothing of it stays behind.
     """
-    failure: BaseException | None = None
     try:
-        running.extract(list(resources), loader_file_format="parquet")
-    except PipelineStepFailed as error:
-        failure = told(error, source)
-    if failure is not None:
+        with reading(source):
+            running.extract(list(resources), loader_file_format="parquet")
+    finally:
         _drop_trace(running)
-        # Without its cause, whose text may hold what no log may.
-        raise failure from None
     reached("landing.after_extract")
     running.normalize()
     running.load()

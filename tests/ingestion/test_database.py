@@ -1,0 +1,364 @@
+"""Tables of SQLite and of PostgreSQL: news, versions, deletions, and each value as it is.
+
+Belongs here: the `database` kind against real databases. Does not belong here: what staging makes
+of the rows.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ingestion.failures import SourceFailed
+from tests.ingestion.landing import Landing
+
+
+class Shop:
+    """A database with customers and orders, and the home that reads it."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        self.engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+        self.landing = Landing(home)
+        self.is_postgres = url.startswith("postgresql")
+        timestamps = "TIMESTAMPTZ" if self.is_postgres else "TEXT"
+        self.do(
+            f"CREATE TABLE customers (no INTEGER PRIMARY KEY, email TEXT, changed {timestamps}, "
+            f"gone {timestamps})"
+        )
+
+    def do(self, sql: str, **values: Any) -> None:
+        with self.engine.connect() as connection:
+            connection.execute(sa.text(sql), values)
+
+    def put(self, number: int, email: str, changed: str, gone: str | None = None) -> None:
+        self.do("DELETE FROM customers WHERE no = :no", no=number)
+        self.do(
+            "INSERT INTO customers VALUES (:no, :email, :changed, :gone)",
+            no=number,
+            email=email,
+            changed=changed,
+            gone=gone,
+        )
+
+    def declare(self, **changes: Any) -> None:
+        stream = {
+            "table": "customers",
+            "key": ["no"],
+            "version": "changed",
+            "cursor": "changed",
+            "deletes": {"column": "gone", "compare_every": "1 day"},
+            "maps": [
+                {
+                    "entity": "customers",
+                    "columns": {"contact_id": "no", "email": "email", "updated_at": "changed"},
+                }
+            ],
+            **changes,
+        }
+        stream = {key: value for key, value in stream.items() if value is not None}
+        self.landing.declare("shop", "database", {"url": self.url}, customers=stream)
+
+    @property
+    def url(self) -> str:
+        return self.engine.url.render_as_string(hide_password=False)
+
+    def land(self, **how: Any) -> Any:
+        return self.landing.land("shop", **how)
+
+    def emails(self) -> list[str]:
+        return [row["email"] for row in self.landing.payloads("shop") if "email" in row]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'shop.sqlite'}"
+    else:
+        url = request.getfixturevalue("postgres_database")
+    made = Shop(url, tmp_path / "home")
+    made.declare()
+    return made
+
+
+def test_only_news_are_read_and_each_version_lands_once(shop: Shop) -> None:
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.put(2, "b@example.org", "2026-06-02 10:00:00+00")
+    assert shop.land().rows_landed == 2
+    shop.put(1, "a2@example.org", "2026-06-03 10:00:00+00")
+    shop.put(3, "c@example.org", "2026-06-03 10:00:00+00")
+    report = shop.land()
+    # The row of the last moment is read again, since others may have joined it.
+    assert (report.rows_read, report.rows_landed, report.rows_duplicate) == (3, 2, 1)
+    assert sorted(shop.emails()) == [
+        "a2@example.org",
+        "a@example.org",
+        "b@example.org",
+        "c@example.org",
+    ]
+    assert shop.land().rows_landed == 0
+
+
+def test_a_row_that_joins_the_last_moment_is_not_missed(shop: Shop) -> None:
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.land()
+    shop.put(2, "b@example.org", "2026-06-01 10:00:00+00")
+    assert shop.land().rows_landed == 1
+
+
+def test_a_row_without_a_time_of_change_lands_too(shop: Shop) -> None:
+    shop.do("INSERT INTO customers VALUES (7, 'null@example.org', NULL, NULL)")
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    assert shop.land().rows_landed == 2
+    assert shop.land().rows_landed == 0
+
+
+def test_a_table_without_a_cursor_is_read_whole(shop: Shop) -> None:
+    shop.declare(cursor=None, version=None)
+    shop.put(1, "a@example.org", "2026-06-02 10:00:00+00")
+    shop.put(2, "b@example.org", "2026-06-02 10:00:00+00")
+    shop.land()
+    shop.put(1, "a2@example.org", "2026-06-01 10:00:00+00")
+    report = shop.land()
+    assert (report.rows_read, report.rows_landed, report.rows_duplicate) == (2, 1, 1)
+
+
+def test_a_hard_delete_lands_one_tombstone_and_a_return_lands_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.declare(deletes={"compare_every": "0 seconds"})
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.put(2, "b@example.org", "2026-06-02 10:00:00+00")
+    shop.land()
+    shop.do("DELETE FROM customers WHERE no = 1")
+    assert shop.land().rows_landed == 1
+    ((payload, is_deleted),) = shop.landing.rows(
+        "SELECT payload, is_deleted FROM raw.shop ORDER BY landing_number DESC LIMIT 1"
+    )
+    assert (json.loads(payload), is_deleted) == ({"no": "1"}, True)
+    assert shop.land().rows_landed == 0
+    shop.put(1, "back@example.org", "2026-06-05 10:00:00+00")
+    assert shop.land().rows_landed == 1
+    shop.do("DELETE FROM customers WHERE no = 1")
+    assert shop.land().rows_landed == 1
+
+
+def test_a_table_that_was_emptied_leaves_a_tombstone_for_each_row(shop: Shop) -> None:
+    shop.declare(deletes={"compare_every": "0 seconds"})
+    for number in range(5):
+        shop.put(number, f"{number}@example.org", "2026-06-01 10:00:00+00")
+    shop.land()
+    shop.do("DELETE FROM customers")
+    assert shop.land().rows_landed == 5
+
+
+def test_keys_are_compared_as_often_as_asked(shop: Shop) -> None:
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.land()
+    shop.do("DELETE FROM customers")
+    assert shop.land().rows_landed == 0
+
+
+def test_a_soft_delete_is_a_version(shop: Shop) -> None:
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.land()
+    shop.put(1, "a@example.org", "2026-06-02 10:00:00+00", gone="2026-06-02 10:00:00+00")
+    assert shop.land().rows_landed == 1
+
+
+def test_a_range_of_days_is_read_again_and_lands_what_was_missed(shop: Shop) -> None:
+    shop.put(1, "a@example.org", "2026-06-10 10:00:00+00")
+    shop.land()
+    # Came in with a time of change that lies behind the cursor.
+    shop.put(2, "late@example.org", "2026-06-05 10:00:00+00")
+    assert shop.land().rows_landed == 0
+    report = shop.land(since=datetime(2026, 6, 5), until=datetime(2026, 6, 6))
+    assert (report.rows_read, report.rows_landed) == (1, 1)
+    shop.put(3, "new@example.org", "2026-06-11 10:00:00+00")
+    assert shop.land().rows_landed == 1
+
+
+def test_columns_may_come_and_go(shop: Shop) -> None:
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.land()
+    shop.do("ALTER TABLE customers ADD COLUMN nickname TEXT")
+    shop.do("INSERT INTO customers VALUES (2, 'b@x.org', '2026-06-02 10:00:00+00', NULL, 'Bee')")
+    assert shop.land().rows_landed == 1
+    assert shop.landing.payloads("shop")[-1]["nickname"] == "Bee"
+    shop.do("ALTER TABLE customers DROP COLUMN nickname")
+    shop.put(3, "c@example.org", "2026-06-03 10:00:00+00")
+    assert shop.land().rows_landed == 1
+    assert "nickname" not in shop.landing.payloads("shop")[-1]
+
+
+def test_a_bad_row_costs_no_other(shop: Shop) -> None:
+    shop.do("ALTER TABLE customers ADD COLUMN born TEXT")
+    shop.declare(
+        maps=[{"entity": "customers", "columns": {"contact_id": "no", "birth_date": "born"}}]
+    )
+    for number, born in enumerate(["1990-01-01", "long ago", "1991-02-29", None]):
+        shop.do(
+            "INSERT INTO customers VALUES (:no, 'x', '2026-06-01 10:00:00+00', NULL, :born)",
+            no=number,
+            born=born,
+        )
+    assert shop.land().rows_landed == 2
+    assert shop.landing.reasons() == {"type_mismatch": 2}
+
+
+def test_a_table_that_is_not_there_is_named(shop: Shop) -> None:
+    shop.declare(table="clients")
+    with pytest.raises(SourceFailed, match="no table or view called clients"):
+        shop.land()
+    shop.declare()
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    assert shop.land().rows_landed == 1
+
+
+def test_a_cursor_that_is_no_column_is_told(shop: Shop) -> None:
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.declare(cursor="modified")
+    with pytest.raises(SourceFailed, match="modified"):
+        shop.land()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["'; DROP TABLE customers; --", "{{ 1 }}", 'a,b"c\nd', "\u202e\u200b", "é" * 5000, "\\N", ""],
+)
+def test_text_of_any_kind_arrives_as_it_is(shop: Shop, value: str) -> None:
+    shop.put(1, value, "2026-06-01 10:00:00+00")
+    shop.land()
+    assert shop.emails() == [value]
+
+
+# --- PostgreSQL alone --------------------------------------------------------------------------
+
+
+def test_values_of_every_type_arrive_exactly(postgres_database: str, tmp_path: Path) -> None:
+    shop = Shop(postgres_database, tmp_path / "home")
+    shop.do(
+        "CREATE TABLE things (id BIGINT PRIMARY KEY, money NUMERIC(38, 10), real DOUBLE PRECISION, "
+        "day DATE, moment TIMESTAMP, zoned TIMESTAMPTZ, flag BOOLEAN, doc JSONB, words TEXT[], "
+        "guid UUID, bytes BYTEA, span INTERVAL, huge NUMERIC)"
+    )
+    shop.do(
+        "INSERT INTO things VALUES (9223372036854775807, 1234567890123456789012345678.0123456789, "
+        "0.1, '2026-02-28', '2026-03-29 02:30:00.123456', '2026-03-29 02:30:00+05:30', true, "
+        """'{"a": [1, {"b": null}]}', '{x,"y z"}', """
+        "'6f9619ff-8b86-d011-b42d-00cf4fc964ff', '\\x00ff', '1 day 02:00', 1e100)"
+    )
+    columns = {"contact_id": "id", "attributes": "doc"}
+    shop.landing.declare(
+        "shop",
+        "database",
+        {"url": shop.url},
+        things={
+            "table": "things",
+            "key": ["id"],
+            "maps": [{"entity": "contacts", "columns": {"contact_id": columns["contact_id"]}}],
+        },
+    )
+    shop.land()
+    (row,) = shop.landing.payloads("shop")
+    assert row == {
+        "id": "9223372036854775807",
+        "money": "1234567890123456789012345678.0123456789",
+        "real": "0.1",
+        "day": "2026-02-28",
+        "moment": "2026-03-29 02:30:00.123456",
+        "zoned": "2026-03-28 21:00:00+00",
+        "flag": "true",
+        "doc": '{"a": [1, {"b": null}]}',
+        "words": '{x,"y z"}',
+        "guid": "6f9619ff-8b86-d011-b42d-00cf4fc964ff",
+        "bytes": "\\x00ff",
+        "span": "1 day 02:00:00",
+        "huge": "1" + "0" * 100,
+    }
+
+
+def test_many_rows_come_in_batches_and_all_are_counted(
+    postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingestion import database
+
+    monkeypatch.setattr(database, "CHUNK", 1_000)
+    shop = Shop(postgres_database, tmp_path / "home")
+    shop.declare()
+    shop.do(
+        "INSERT INTO customers SELECT n, n || '@example.org', "
+        "TIMESTAMPTZ '2026-06-01' + n * INTERVAL '1 second', NULL FROM generate_series(1, 4500) n"
+    )
+    assert shop.land().rows_landed == 4500
+    assert shop.land().rows_read == 1
+
+
+def test_a_server_in_another_zone_tells_the_same_moments(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    shop = Shop(postgres_database, tmp_path / "home")
+    shop.declare()
+    name = postgres_database.rpartition("/")[2]
+    shop.do(f"ALTER DATABASE \"{name}\" SET timezone TO 'Asia/Kolkata'")
+    shop.engine.dispose()
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.land()
+    assert shop.landing.rows("SELECT occurred_at FROM raw.shop") == [(datetime(2026, 6, 1, 10),)]
+    report = shop.land(since=datetime(2026, 6, 1, 9, 30), until=datetime(2026, 6, 1, 10, 30))
+    assert report.rows_read == 1
+
+
+def test_a_range_of_days_is_meant_on_the_clocks_of_the_source(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    """Times without a zone are Berlin's here: 10:00 UTC is noon there in June."""
+    shop = Shop(postgres_database, tmp_path / "home")
+    shop.declare()
+    shop.landing.sources["shop"]["options"]["timezone"] = "Europe/Berlin"
+    shop.do("ALTER TABLE customers ALTER COLUMN changed TYPE TIMESTAMP")
+    shop.put(1, "a@example.org", "2026-06-01 12:00:00")
+    shop.land()
+    hour = {"since": datetime(2026, 6, 1, 9, 30), "until": datetime(2026, 6, 1, 10, 30)}
+    assert shop.land(**hour).rows_read == 1
+    late = {"since": datetime(2026, 6, 1, 11, 30), "until": datetime(2026, 6, 1, 12, 30)}
+    assert shop.land(**late).rows_read == 0
+
+
+def test_a_role_that_may_only_read_is_enough(postgres_database: str, tmp_path: Path) -> None:
+    shop = Shop(postgres_database, tmp_path / "home")
+    shop.declare()
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.do("DROP ROLE IF EXISTS reader")
+    shop.do("CREATE ROLE reader LOGIN PASSWORD 'reads'")
+    shop.do("GRANT SELECT ON customers TO reader")
+    url = shop.engine.url.set(username="reader", password="reads")
+    shop.landing.sources["shop"]["options"]["url"] = url.render_as_string(hide_password=False)
+    assert shop.land().rows_landed == 1
+    shop.do("DROP OWNED BY reader")
+    shop.do("DROP ROLE reader")
+
+
+@pytest.mark.parametrize("wrong", ["password", "port", "database"])
+def test_a_server_that_refuses_or_is_away_is_told_without_the_password(
+    postgres_database: str, tmp_path: Path, wrong: str
+) -> None:
+    shop = Shop(postgres_database, tmp_path / "home")
+    shop.declare()
+    right = shop.engine.url
+    url = {
+        "password": right.set(password="canary-wrong"),
+        "port": right.set(port=1),
+        "database": right.set(database="nowhere"),
+    }[wrong]
+    shop.landing.sources["shop"]["options"]["url"] = url.render_as_string(hide_password=False)
+    with pytest.raises(SourceFailed, match="could not be reached, or refused") as caught:
+        shop.land()
+    assert str(url.password) not in repr(caught.value)
+    shop.declare()
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    assert shop.land().rows_landed == 1
