@@ -18,8 +18,12 @@ class SourceFailed(RuntimeError):
 
 
 @contextmanager
-def reading(source: str) -> Iterator[None]:
+def reading(source: str, place: str = "") -> Iterator[None]:
     """Around whatever asks a source: its errors leave as what they are called here.
+
+    Args:
+        source: its name.
+        place: the folder or bucket of its files, for sources of files.
 
     Raises:
         SourceFailed: the source could not be read; nothing of this reading lands.
@@ -28,13 +32,13 @@ def reading(source: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is, it is named here
-        failure = _told(error, source)
+        failure = _told(error, source, place)
     if failure is not None:
         # Without its cause, whose text may hold what no log may.
         raise failure from None
 
 
-def _told(error: BaseException, source: str) -> BaseException:
+def _told(error: BaseException, source: str, place: str) -> BaseException:
     """What to raise for an error that a reader ended with.
 
     Errors of this project and faults of programs stay what they are. Those of databases, servers
@@ -47,7 +51,7 @@ def _told(error: BaseException, source: str) -> BaseException:
     root = chain[-1]
     if isinstance(root, ImportError | AttributeError | TypeError | LookupError | AssertionError):
         return root
-    return SourceFailed(f"source {source}: {_sentence(chain)}")
+    return SourceFailed(f"source {source}: {_sentence(chain, place)}")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -60,7 +64,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         at = at.__cause__ or getattr(at, "exception", None) or at.__context__
 
 
-def _sentence(chain: list[BaseException]) -> str:
+def _sentence(chain: list[BaseException], place: str) -> str:
     import requests
     from sqlalchemy import exc as database
 
@@ -86,6 +90,9 @@ def _sentence(chain: list[BaseException]) -> str:
             return "the API answered with no JSON"
         if isinstance(each, requests.exceptions.RequestException):
             return f"{_place(_asked(each))} could not be reached ({type(each).__name__})"
+        if place and isinstance(each, FileNotFoundError | PermissionError):
+            gone = isinstance(each, FileNotFoundError)
+            return f"{place} {'is not there' if gone else 'may not be read'}: look at `location`"
     root = chain[-1]
     if isinstance(root, OSError) and root.strerror:
         return f"{root.filename or 'a file'}: {root.strerror}"

@@ -22,7 +22,7 @@ from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Warehouse
 from ingestion import failures
 from ingestion.envelope import INBOX
-from ingestion.files.ledger import tasks
+from ingestion.files.ledger import location, tasks
 from ingestion.inbox import pipeline_name
 from ingestion.promotion import LoadReport, ensure_tables, promote
 from ingestion.reading import Reading
@@ -49,7 +49,8 @@ def land(
     source = load_sources(warehouse.settings).sources[source_name]
     ensure_tables(source_name, warehouse)
     report = recover(source_name, warehouse, run)
-    with failures.reading(source_name):
+    place = location(source, warehouse.settings) if source.kind == "files" else ""
+    with failures.reading(source_name, place):
         found = _resources(source, warehouse, run, since, until)
     if found is not None:
         from ingestion import pipelines

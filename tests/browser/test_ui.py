@@ -22,7 +22,8 @@ from tests.services.shop_run import ShopRun
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-STAGES = ("raw", "staging", "identity", "profiles", "segments", "serving")
+FIRST_STAGES = ("raw", "staging")
+"""The graph draws only what lies within the window, beginning with these."""
 ENDS = ("Success", "Failure", "Canceled")
 
 
@@ -32,9 +33,9 @@ def test_the_main_job_launched_by_a_click_publishes_segments_that_are_not_empty(
     with dagster_ui(shop_run.settings.home, tmp_path / "ui.log") as address:
         open_page(chromium, f"{address}/locations/tributary/jobs/main")
         wait_for(
-            lambda: all(stage in text_of(chromium) for stage in STAGES),
+            lambda: all(stage in text_of(chromium) for stage in FIRST_STAGES),
             PAGE_SECONDS,
-            "every stage to stand in the graph",
+            "the asset graph",
         )
         before = set(linked_runs(chromium))
         launch = wait_for(lambda: button(chromium, "Materialize all"), PAGE_SECONDS, "the button")
