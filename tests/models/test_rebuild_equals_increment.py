@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.models.delivery import Deliveries
+from tests.services.delivery import Deliveries
 from tests.models.deployment import Deployment
 
 pytestmark = pytest.mark.integration
