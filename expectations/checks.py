@@ -226,16 +226,18 @@ def counted(
     *,
     value: str = "count(*)",
     unit: str = "rows",
+    high: Number = 0,
     facts: Mapping[str, str] | None = None,
     every_run: bool = False,
 ) -> Check:
-    """What `source` gives is wrong: there must be nothing of it."""
+    """What `source` gives is wrong: there must be nothing of it, or no more than `high`."""
     return Check(
         name=name,
         table=".".join(table),
         value=value,
         source=source,
         unit=unit,
+        high=high,
         facts=facts or {},
         needs=tuple(dict.fromkeys((table, *needs))),
         every_run=every_run,

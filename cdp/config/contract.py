@@ -189,7 +189,7 @@ REFUNDS = Entity(
     "One row per refund of a source, its latest version.",
     ("refund_id",),
     _columns(
-        refund_id=("text", "The source's id of the refund."),
+        refund_id=("text", "The source's id of the refund, else the key of the row."),
         order_id=(
             "text",
             "The order it pays back; null where the source does not say.",

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from cdp.config.shipped import config_path
 from cdp.config.yaml_text import YamlText, load_yaml
 from cdp.warehouse.settings import Settings
 
@@ -123,7 +124,7 @@ def load_personal_data(settings: Settings) -> PersonalData:
     Raises:
         ConfigError: with the file, the line and what is allowed there.
     """
-    text = load_yaml(settings.config / FILE)
+    text = load_yaml(config_path(settings.config, FILE))
     for key in text.data:
         if key not in ("everywhere", "plain", "tables"):
             raise text.error(

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cdp.config.personal_data import CLASSES
+from cdp.config.shipped import config_path
 from cdp.config.yaml_text import ConfigError, KeyPath, YamlText, load_yaml
 from cdp.warehouse.settings import Settings
 
@@ -84,7 +85,7 @@ def load_roles(settings: Settings) -> dict[str, Role]:
     Raises:
         ConfigError: with the file, the line and what is allowed there.
     """
-    text = load_yaml(settings.config / FILE)
+    text = load_yaml(config_path(settings.config, FILE))
     extra = set(text.data) - {"roles"}
     if extra:
         raise text.error((min(extra),), f"'{min(extra)}' is not known here", ["roles"])

@@ -113,6 +113,7 @@ class Map(_Declared):
         generated = {
             "consent_id",
             "line_number",
+            "refund_id",
         }  # else the row's fingerprint or position
         missing = [key for key in contract.key if key not in {*self.columns, *generated}]
         if missing:

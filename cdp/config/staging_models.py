@@ -382,7 +382,7 @@ class _Mapping:
         if value is None:
             if name == "line_number":
                 return "position"
-            if name == "consent_id":
+            if name in ("consent_id", "refund_id"):
                 return "row_key"
             return f"cast(null as {WAREHOUSE_TYPES[column.type]})"
         if isinstance(value, Constant):

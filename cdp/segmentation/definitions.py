@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from sqlglot.tokens import Tokenizer
 
+from cdp.config.shipped import config_path
 from cdp.config.yaml_text import ConfigError, YamlText, load_yaml
 from cdp.segmentation.parsing import RESERVED, Place, parse_rule
 from cdp.segmentation.sentences import sentence
@@ -102,7 +103,7 @@ def load_catalogue(config_dir: Path) -> Catalogue:
         ConfigError: a declaration is wrong, or two files declare the same trait.
     """
     traits: dict[str, Trait] = {}
-    for path in sorted((config_dir / "traits").glob("*.yml")):
+    for path in sorted(config_path(config_dir, "traits").glob("*.yml")):
         text = load_yaml(path)
         for key in text.data:
             if key != "traits":

@@ -102,6 +102,14 @@ class Models:
         mark_stage(warehouse, run, stage, "built" if not select else "building")
         return report
 
+    def unit_test(self, select: Sequence[str] = ()) -> BuildReport:
+        """Run the unit tests of the models, on tables that a build has made.
+
+        Raises:
+            ModelsFailed: at least one gave other rows than it expects; says which rows.
+        """
+        return self._run("test", [*(select or ["*"]), "--exclude", "test_type:data"], False, None)
+
     def seed(self, *, full_refresh: bool = True) -> BuildReport:
         """Load the seeds."""
         return self._run("seed", ["tag:seeds"], full_refresh, None)

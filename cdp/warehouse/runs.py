@@ -201,7 +201,8 @@ def logic_hash(settings: Settings) -> str:
         PROJECT_ROOT / "dbt_project" / "models",
         PROJECT_ROOT / "dbt_project" / "macros",
         PROJECT_ROOT / "dbt_project" / "seeds",
-        settings.config,
+        # What a configuration leaves out is taken from the shipped one.
+        *dict.fromkeys((PROJECT_ROOT / "config", settings.config)),
     ):
         for path in _files(folder):
             digest.update(str(path.relative_to(folder)).encode())

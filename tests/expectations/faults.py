@@ -364,7 +364,7 @@ FAULTS = [
         "profiles",
         "UPDATE profiles.fct_orders SET is_counted = true, profile_id = NULL, amount_base = NULL, "
         "net_base = NULL WHERE order_key = 'x2'",
-        ("profiles.fct_orders", "converts every order that counts"),
+        ("profiles.fct_orders", "converts 99 of 100 orders that count"),
     ),
     _fault(
         "profiles",

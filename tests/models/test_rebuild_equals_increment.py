@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.services.delivery import Deliveries
 from tests.models.deployment import Deployment
+from tests.services.delivery import Deliveries
 
 pytestmark = pytest.mark.integration
 
