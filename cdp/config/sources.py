@@ -11,9 +11,11 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 import sqlglot
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -75,6 +77,26 @@ class Expression(_Declared):
         return self
 
 
+_BEYOND_THE_ROW = (
+    exp.AggFunc,
+    exp.Alias,
+    exp.Block,
+    exp.Command,
+    exp.DDL,
+    exp.DML,
+    exp.Parameter,
+    exp.Placeholder,
+    exp.Query,
+    exp.ReadCSV,
+    exp.ReadParquet,
+    exp.SessionParameter,
+    exp.Star,
+    exp.UDTF,
+    exp.Window,
+)
+_OF_THE_MOMENT = (exp.Rand, exp.Randn, exp.Randstr, exp.SessionUser, exp.Uuid, exp.Version)
+
+
 def parse_expression(sql: str) -> exp.Expr:
     """Parse a mapping's SQL: one expression over columns, without a query in it.
 
@@ -83,21 +105,37 @@ def parse_expression(sql: str) -> exp.Expr:
     """
     try:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
-    except sqlglot.errors.SqlglotError as error:
+    except (sqlglot.errors.SqlglotError, RecursionError) as error:
         raise ValueError("this is not an SQL expression") from error
+    if not isinstance(tree, exp.Condition):
+        raise ValueError("this is not an SQL expression")
     for node in tree.walk():
-        if isinstance(node, exp.Query | exp.DDL | exp.DML | exp.Command | exp.AggFunc | exp.Window):
+        if isinstance(node, _BEYOND_THE_ROW):
             raise ValueError("a mapping may use the columns of its own row only")
+        if isinstance(node, _OF_THE_MOMENT) or type(node).__name__.startswith("Current"):
+            raise ValueError("a mapping must give the same row the same value at any time")
         if isinstance(node, exp.Anonymous):
             raise ValueError(f"the function {node.name} is not one that every engine has")
     return tree
+
+
+def _plain(text: str) -> str:
+    """Text that stands in files of dbt, which would take these marks for its own."""
+    if any(mark in text for mark in ("{{", "{%", "{#")):
+        raise ValueError("may not contain {{, {% or {#")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_plain)]
 
 
 class Map(_Declared):
     """One canonical entity made from the rows of a stream."""
 
     entity: str
-    where: str | None = Field(None, description="SQL over the source's columns, all text.")
+    where: str | None = Field(
+        None, max_length=2_000, description="SQL over the source's columns, all text."
+    )
     columns: dict[str, str | Constant | Expression]
 
     @model_validator(mode="after")
@@ -120,6 +158,8 @@ class Map(_Declared):
             raise ValueError(f"{self.entity} needs the column '{missing[0]}'")
         if self.where is not None:
             parse_expression(self.where)
+        if any('"' in value for value in self.columns.values() if isinstance(value, str)):
+            raise ValueError("a source column that is mapped may not have a quote in its name")
         texts = [
             self.where or "",
             *(_text_of(value) for value in self.columns.values()),
@@ -172,12 +212,13 @@ class Source(_Declared):
     """One place that data comes from."""
 
     name: str = Field(pattern=_NAME)
-    description: str = Field(min_length=10)
+    description: Text = Field(min_length=10)
     kind: Literal["files", "database", "rest_api"]
-    owner: str = Field(min_length=3)
-    purpose: str = Field(min_length=3, description="Why the data is collected.")
+    owner: Text = Field(min_length=3)
+    purpose: Text = Field(min_length=3, description="Why the data is collected.")
     id_type: str = Field(
         "",
+        pattern="^([a-z][a-z0-9_]{0,40})?$",
         description="Identifier type of its customer or contact ids; `<source>_id` if empty.",
     )
     fresh_within: Duration = Field(description="Older than this, the source counts as stale.")
@@ -199,6 +240,15 @@ class Source(_Declared):
                     f"stream '{name}' needs `key`: rows of a {self.kind.replace('_', ' ')} have no "
                     "place of their own, as the lines of a file have"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _names_a_time_zone(self) -> Source:
+        zone = self.options.get("timezone", "UTC")
+        if zone not in available_timezones():
+            raise ValueError(
+                "options.timezone is none that is known; expected a name such as Europe/Berlin"
+            )
         return self
 
     def option(self, name: str, settings: Settings, default: Any = None) -> Any:
@@ -244,6 +294,8 @@ def load_sources(settings: Settings) -> Sources:
 def _source(text: YamlText, name: str, body: Any) -> Source:
     if not isinstance(body, dict):
         raise text.error(("sources", name), "expected a mapping that declares the source")
+    if "name" in body:
+        raise text.error(("sources", name, "name"), "a source is called by its key; drop `name`")
     try:
         return Source(**{"name": name, **body})
     except ValidationError as error:

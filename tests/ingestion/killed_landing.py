@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from cdp.warehouse import fault_points
@@ -31,7 +32,7 @@ def replay_and_kill(landing: Landing, source: str, point: str) -> None:
     _killed(_replay, landing, source, point)
 
 
-def _killed(work: object, landing: Landing, source: str, point: str) -> None:
+def _killed(work: Callable[..., None], landing: Landing, source: str, point: str) -> None:
     place = Path.cwd()
     process = _processes.Process(
         target=work, args=(landing, source, point, dict(os.environ), place)

@@ -1,0 +1,201 @@
+"""Declarations of sources: what is wrong is said with its line, and nothing in them is run.
+
+Belongs here: attacks on `sources.yml` and mistakes in it. Does not belong here: landing.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cdp.config.sources import load_sources, parse_expression
+from cdp.config.staging_models import models
+from cdp.config.yaml_text import ConfigError
+from cdp.warehouse.settings import load_settings
+
+SOURCE: dict[str, Any] = {
+    "description": "A till in a shop.",
+    "kind": "files",
+    "owner": "shop@example.org",
+    "purpose": "contract",
+    "fresh_within": "1 day",
+    "options": {"location": "{home}/landing/till"},
+    "streams": {
+        "orders": {
+            "files": "*.csv",
+            "format": "csv",
+            "maps": [{"entity": "orders", "columns": {"order_id": "No", "total_amount": "Total"}}],
+        }
+    },
+}
+
+
+def load(folder: Path, text: str) -> Any:
+    (folder / "sources.yml").write_text(text, encoding="utf-8")
+    return load_sources(load_settings(home=folder, config=folder))
+
+
+def declared(**changes: Any) -> str:
+    return yaml.safe_dump({"sources": {"till": {**SOURCE, **changes}}}, sort_keys=False)
+
+
+def mapped(**changes: Any) -> str:
+    """The declaration with another map."""
+    made = {"entity": "orders", "columns": {"order_id": "No"}, **changes}
+    return declared(streams={"orders": {"files": "*", "format": "csv", "maps": [made]}})
+
+
+def test_a_declaration_that_is_right_is_read(tmp_path: Path) -> None:
+    assert load(tmp_path, declared()).sources["till"].streams["orders"].format == "csv"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("sources: !!python/object/apply:os.system [ls]", 1, "tag"),
+        ("sources:\n  till: !!python/name:os.system {}", 2, "tag"),
+        ("sources:\n  till: !include /etc/passwd", 2, "tag"),
+        ("sources:\n  one: &a {kind: files}\n  two: *a", 2, "alias"),
+        ("sources:\n  till: {kind: files}\n  till: {kind: files}", 3, "twice"),
+        ("sources:\n  till:\n\tkind: files", 3, "token"),
+        ("sources: {till: [", 1, ""),
+        ("sources: " + "[" * 5_000, 1, "deep"),
+        ("- sources", 1, "mapping"),
+        ("sources: {}", 1, "at least one"),
+        ("sources:\n  till: 3", 2, "mapping"),
+        ("sorces:\n  till: {}", 1, "sources"),
+        (f"{declared()}more: 1\n", 14 + 6, "not known"),
+    ],
+)
+def test_yaml_that_is_wrong_or_hostile_is_refused_with_its_line(
+    tmp_path: Path, text: str, line: int, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"sources\.yml:\d+: .*{told}") as error:
+        load(tmp_path, text)
+    assert abs((error.value.line or 1) - line) <= 1 or line > 3
+
+
+def test_a_bomb_of_aliases_is_refused_at_once(tmp_path: Path) -> None:
+    levels = "\n".join(f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))
+    with pytest.raises(ConfigError, match="alias"):
+        load(tmp_path, f"sources:\n  a0: &a0 [x]\n{levels}\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"kind": "ftp"}, "kind"),
+        ({"fresh_within": "soon"}, "duration"),
+        ({"purpose": None}, "purpose"),
+        ({"name": "other"}, "drop `name`"),
+        ({"colour": "red"}, "colour"),
+        ({"id_type": "x' or '1'='1"}, "id_type"),
+        ({"id_type": "{{ env_var('HOME') }}"}, "id_type"),
+        ({"description": "Rows of {{ env_var('HOME') }}."}, "description"),
+        ({"owner": "{% do run_query('drop table x') %}"}, "owner"),
+        ({"options": {"location": "x", "timezone": "UTC') or 1=1 --"}}, "timezone"),
+        ({"options": {"location": "x", "timezone": "Europe/Berlim"}}, "timezone"),
+        ({"streams": {}}, "streams"),
+        ({"streams": {"Robert'); DROP TABLE x;--": {}}}, "streams"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_a_wrong_value_is_refused_and_says_which(
+    tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        load(tmp_path, declared(**changes))
+
+
+@pytest.mark.parametrize("name", ["../etc", "a b", "Web", "1st", "x" * 60, "select'; --", "ö"])
+def test_the_name_of_a_source_is_no_path_and_no_sql(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError):
+        load(tmp_path, yaml.safe_dump({"sources": {name: SOURCE}}))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"order_id": 'No" or 1=1 --'},
+        {"order_id": "{{ run_query('drop table x') }}"},
+        {"order_id": "No", "status": {"value": "{% raw %}"}},
+        {"order_id": "No", "status": {"sql": 'lower("{{ x }}")'}},
+        {"order_id": "No", "stat us": "x"},
+        {"status": "x"},
+    ],
+)
+def test_a_mapping_cannot_smuggle_anything_into_a_model(
+    tmp_path: Path, columns: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError):
+        load(tmp_path, mapped(columns=columns))
+
+
+HOSTILE = [
+    "1; DROP TABLE raw.till",
+    "1) from landed; drop table x; select (1",
+    "(SELECT max(payload) FROM raw.web)",
+    "No IN (SELECT user_id FROM governance.runs)",
+    "EXISTS (SELECT 1)",
+    "read_csv('/etc/passwd')",
+    "read_text('/etc/passwd')",
+    "read_parquet('/etc/passwd')",
+    "getenv('HOME')",
+    "query('drop table x')",
+    "glob('/*')",
+    "current_setting('secret_directory')",
+    "sum(Total)",
+    "row_number() over ()",
+    "*",
+    "$1",
+    "?",
+    "No AS id",
+    "unnest(string_split(No, ','))",
+    "random()",
+    "uuid()",
+    "current_timestamp",
+    "current_user",
+    "(" * 900 + "1" + ")" * 900,
+    "",
+    "DELETE FROM raw.till",
+    "ATTACH 'x.db'",
+    "COPY x TO 'y'",
+    "PRAGMA version",
+    "No /*",
+]
+
+
+@pytest.mark.parametrize("sql", HOSTILE, ids=lambda sql: sql[:30])
+def test_sql_of_a_mapping_is_one_expression_over_its_row(tmp_path: Path, sql: str) -> None:
+    with pytest.raises(ValueError, match=r"mapping|expression|function"):
+        parse_expression(sql)
+    with pytest.raises(ConfigError):
+        load(tmp_path, mapped(columns={"order_id": "No", "status": {"sql": sql}}))
+    if sql:
+        with pytest.raises(ConfigError):
+            load(tmp_path, mapped(where=sql))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "case when Kind = 'C' then 'refunded' else 'placed' end",
+        "coalesce(nullif(trim(Name), ''), 'x''; DROP TABLE y; --')",
+        "cast(Total as decimal(18, 4)) / 100",
+        "Kind in ('A', 'B') and not No like 'X%'",
+        "substring(No, 1, 3) || '-' || lower(Kind)",
+    ],
+)
+def test_plain_expressions_are_taken(tmp_path: Path, sql: str) -> None:
+    sources = load(tmp_path, mapped(columns={"order_id": "No", "status": {"sql": sql}}))
+    assert models(sources)["till/stg_till__orders.sql"]
+
+
+def test_a_comment_in_an_expression_hides_nothing_behind_it(tmp_path: Path) -> None:
+    sources = load(tmp_path, mapped(columns={"order_id": "No", "status": {"sql": "Kind -- x"}}))
+    model = models(sources)["till/stg_till__orders.sql"]
+    assert "--" not in model.split("\n", 1)[1].replace("-- A comparison", "")
