@@ -212,6 +212,16 @@ def _orders(gate: Gate) -> list[Check]:
             facts={"orders without a rate": UNCONVERTED},
         ),
         counted(
+            "converts 99 of 100 refunds that name no order",
+            LOOSE_REFUNDS,
+            rows_where("profiles", "fct_loose_refunds"),
+            value="coalesce(round(100.0 * (count(*) - count(amount_base)) / "
+            "nullif(count(*), 0), 2), 0)",
+            unit="per cent of the refunds have no rate of their day",
+            high=1,
+            facts={"refunds without a rate": "count(*) - count(amount_base)"},
+        ),
+        counted(
             "refunds what it nets: net = amount - refunded",
             ORDERS,
             rows_where("profiles", "fct_orders"),

@@ -56,10 +56,35 @@ ENOUGH_ROWS = 100
 """Of fewer rows a share says nothing."""
 
 
+UNPUBLISHED = (
+    "run_id IN (SELECT runs.run_id FROM governance.runs AS runs WHERE runs.run_number > "
+    "(SELECT coalesce(max(before.run_number), 0) FROM governance.runs AS before "
+    "WHERE before.status = 'published'))"
+)
+"""Condition on `raw.loads`: nothing that was published is built on the load. A source that changes
+its form today must not hide behind what it delivered for months."""
+
+
 def checks(gate: Gate, sources: Sequence[str]) -> list[Check]:
     """What the tables of raw must hold, given the names of the declared sources."""
     found = [each for source in sources for each in _envelope(gate, source)]
-    return [*found, *_accounts(gate, sources), *_order(gate, sources)]
+    # Numbers and loads are of every source that ever landed, declared still or not.
+    landed = list(dict.fromkeys((*sources, *_envelopes(gate))))
+    return [
+        *found,
+        *_accounts(gate, landed),
+        *(_share(gate, source) for source in sources),
+        *_order(gate, landed),
+    ]
+
+
+def _envelopes(gate: Gate) -> list[str]:
+    """The tables of raw that hold rows of a source."""
+    return sorted(
+        name
+        for (schema, name), columns in gate.tables.items()
+        if schema == "raw" and set(ENVELOPE) <= set(columns)
+    )
 
 
 def _envelope(gate: Gate, source: str) -> list[Check]:
@@ -105,7 +130,6 @@ def _accounts(gate: Gate, sources: Sequence[str]) -> list[Check]:
             unit="loads",
         ),
         missing_values("raw", "quarantine", ("load_id", "source", "reason", "landed_at")),
-        *(_share(gate, source) for source in sources),
     ]
 
 
@@ -118,10 +142,10 @@ def _share(gate: Gate, source: str) -> Check:
         "THEN any_value(kept) / any_value(read) ELSE 0 END",
         source=(
             f"(SELECT (SELECT coalesce(sum(rows_read), 0) FROM raw.loads WHERE source = {name} "
-            f"AND {_loads(gate)}) AS read, "
+            f"AND {UNPUBLISHED}) AS read, "
             f"(SELECT count(*) FROM raw.quarantine WHERE source = {name} "
             "AND replayed_load_id IS NULL AND load_id IN "
-            f"(SELECT load_id FROM raw.loads WHERE {_loads(gate)})) AS kept)"
+            f"(SELECT load_id FROM raw.loads WHERE {UNPUBLISHED})) AS kept)"
         ),
         unit="share",
         high=QUARANTINE_SHARE,

@@ -148,9 +148,11 @@ def _landed_key(each: StagedEntity, column: str) -> str | None:
     assert each.map is not None
     value = each.map.columns.get(column)
     if isinstance(value, str):
-        return f"nullif(trim(json_extract_string(payload, {literal(json_path(value))})), '')"
+        path = json_path(value, nests=each.source.streams[each.stream].nests)
+        return f"nullif(trim(json_extract_string(payload, {literal(path)})), '')"
     if value is None:
-        return {"line_number": "position", "consent_id": "row_key"}.get(column)
+        made = {"line_number": "position", "consent_id": "row_key", "refund_id": "row_key"}
+        return made.get(column)
     return None
 
 

@@ -199,8 +199,8 @@ def _gone(
     name: str, stream: Stream, reading: Reading, warehouse: Warehouse, present: list[pa.Table]
 ) -> pa.Table:
     """Keys that raw holds alive and the source has no more: one text column a key column, and the
-    landing number of the version that was the last."""
-    paths = ", ".join(f"'{json_path(column)}'" for column in stream.key)
+    payload and landing number of the version that was the last."""
+    paths = ", ".join(f"'{json_path(column, nests=False)}'" for column in stream.key)
     columns = [f"key[{index}] AS k{index}" for index, _ in enumerate(stream.key, 1)]
     with warehouse.cursor() as cursor:
         table = pa.concat_tables(present) if present else None
@@ -214,16 +214,19 @@ def _gone(
         return cursor.execute(
             f"""
             WITH landed AS (
-                SELECT json_extract_string(payload, [{paths}]) AS key, is_deleted, landing_number
+                SELECT json_extract_string(payload, [{paths}]) AS key, payload, is_deleted,
+                       landing_number
                 FROM raw."{reading.source.name}" WHERE stream = ?
             ),
             latest AS (
                 SELECT key, arg_max(is_deleted, landing_number) AS is_deleted,
+                       arg_max(payload, landing_number) AS payload,
                        max(landing_number) AS landing_number
                 FROM landed GROUP BY key
             ),
             alive AS (
-                SELECT {", ".join(columns)}, landing_number FROM latest WHERE NOT is_deleted
+                SELECT {", ".join(columns)}, payload, landing_number
+                FROM latest WHERE NOT is_deleted
             )
             SELECT alive.* FROM alive
             WHERE NOT EXISTS (SELECT 1 FROM present_keys WHERE {matched})
@@ -237,9 +240,9 @@ def _tombstones(gone: pa.Table, stream: Stream, reading: Reading) -> pa.Table:
     keys = gone.select([f"k{index}" for index, _ in enumerate(stream.key, 1)]).rename_columns(
         list(stream.key)
     )
-    texts = as_json_rows(reading.cursor, keys)
     rows = []
-    for index, text in enumerate(texts.to_pylist()):
+    # A tombstone says again what its row said last: whatever the row was part of has to know.
+    for index, text in enumerate(gone["payload"].to_pylist()):
         number = gone["landing_number"][index].as_py()
         values = chr(31).join(str(keys[column][index]) for column in stream.key)
         rows.append(
@@ -249,8 +252,8 @@ def _tombstones(gone: pa.Table, stream: Stream, reading: Reading) -> pa.Table:
                 "row_key": f"d:{values}:{number}",
                 "position": f"{stream.table}:gone after {number}",
                 "occurred_at": reading.now,
-                "payload": text.decode(),
-                "payload_hash": hashlib.md5(text, usedforsecurity=False).hexdigest(),
+                "payload": text,
+                "payload_hash": hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
                 "is_deleted": True,
             }
         )

@@ -4,16 +4,19 @@ Belongs here: which row lands, which is a duplicate, which is quarantined, the o
 the account of it. Does not belong here: reading any source.
 
 The first landing of a key wins. A row of the same key and content is a duplicate; of the same key
-and other content, a conflict. Rows that the loader wrote twice after a kill are told by (load_id,
-ordinal) and count once.
+and other content, a conflict. A server's row that has no version and goes back to what it said
+before is no duplicate: it lands once more, so that the newest landing is what the server says.
+Rows that the loader wrote twice after a kill are told by (load_id, ordinal) and count once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 
+from cdp.config.sources import load_sources
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Warehouse
@@ -46,6 +49,50 @@ CREATE TABLE IF NOT EXISTS raw."{source}" (
 """
 # Trying every compression on the widest columns, and any on keys and hashes, which none makes
 # smaller, took longer than all the rest of writing a row.
+
+
+_KEY = "regexp_extract(row_key, '^[kd]:(.*?):([0-9a-f]{{32}}(:[0-9]+)?|[0-9]+)$', 1)"
+"""The primary key in the key of a row without a version, or in that of its tombstone."""
+
+_RETURNED = f"""
+CREATE OR REPLACE TEMPORARY TABLE landing_verdicts AS
+WITH fresh AS ({{fresh}}),
+repeated AS (
+    SELECT fresh.ordinal, fresh.stream, fresh.row_key, fresh.payload_hash, {_KEY} AS key
+    FROM fresh
+    WHERE fresh.stream IN (SELECT unnest($streams)) AND fresh.ordinal IN (
+        SELECT ordinal FROM landing_verdicts WHERE verdict = 'duplicate'
+    ) AND fresh.row_key IN (SELECT row_key FROM {{raw}})
+),
+newest AS (
+    SELECT stream, {_KEY} AS key, max(landing_number) AS landing_number,
+           arg_max(payload_hash, landing_number) AS payload_hash,
+           arg_max(is_deleted, landing_number) AS is_deleted
+    FROM {{raw}}
+    WHERE stream IN (SELECT unnest($streams)) AND key IN (SELECT repeated.key FROM repeated)
+    GROUP BY ALL
+),
+returned AS (
+    SELECT any_value(repeated.ordinal) AS ordinal,
+           any_value(repeated.row_key || ':' || newest.landing_number) AS row_key
+    FROM repeated JOIN newest USING (stream, key)
+    WHERE newest.is_deleted OR newest.payload_hash <> repeated.payload_hash
+    GROUP BY stream, key
+),
+landed AS (SELECT count(*) AS n FROM landing_verdicts WHERE verdict = 'landed')
+SELECT verdicts.ordinal,
+       CASE WHEN returned.ordinal IS NULL THEN verdict ELSE 'landed' END AS verdict,
+       returned.row_key,
+       CASE
+           WHEN returned.ordinal IS NULL THEN verdicts.landing_number
+           ELSE $base + landed.n + row_number() OVER (
+               PARTITION BY returned.ordinal IS NULL ORDER BY verdicts.ordinal
+           )
+       END AS landing_number
+FROM landing_verdicts AS verdicts
+CROSS JOIN landed
+LEFT JOIN returned ON verdicts.ordinal = returned.ordinal
+"""
 
 
 class DoesNotReconcile(RuntimeError):
@@ -140,7 +187,7 @@ def _promote_load(
     reads = _reads(source, load_id, cursor)
     counts = (0, 0, 0)
     if _exists(cursor, inbox_table(source)):
-        counts = _promote_rows(source, load_id, now, cursor)
+        counts = _promote_rows(source, load_id, now, cursor, _unversioned(source, warehouse))
     landed, duplicate, quarantined = counts
     read = sum(row[2] for row in reads)
     if read != landed + duplicate + quarantined:
@@ -175,8 +222,20 @@ def _reads(source: str, load_id: str, cursor: duckdb.DuckDBPyConnection) -> list
     ).fetchall()
 
 
+def _unversioned(source: str, warehouse: Warehouse) -> list[str]:
+    """Streams of a server whose rows say nothing of their version: what is read is what holds."""
+    declared = load_sources(warehouse.settings).sources.get(source)
+    if declared is None or declared.kind == "files":
+        return []
+    return [name for name, stream in declared.streams.items() if stream.version is None]
+
+
 def _promote_rows(
-    source: str, load_id: str, now: object, cursor: duckdb.DuckDBPyConnection
+    source: str,
+    load_id: str,
+    now: object,
+    cursor: duckdb.DuckDBPyConnection,
+    unversioned: Sequence[str],
 ) -> tuple[int, int, int]:
     inbox, raw = f'landing."{inbox_table(source)}"', f'raw."{source}"'
     total, distinct, keyed, keys = cursor.execute(
@@ -220,18 +279,23 @@ def _promote_rows(
             FROM ranked
             LEFT JOIN known ON known.row_key = ranked.row_key AND known.stream = ranked.stream
         )
-        SELECT ordinal, verdict,
+        SELECT ordinal, verdict, CAST(NULL AS VARCHAR) AS row_key,
                $base + row_number() OVER (PARTITION BY verdict ORDER BY ordinal) AS landing_number
         FROM judged
         """,
         {"load_id": load_id, "base": base[0]},
     )
+    if unversioned:
+        cursor.execute(
+            _RETURNED.format(raw=raw, fresh=fresh),
+            {"load_id": load_id, "streams": list(unversioned), "base": base[0]},
+        )
     cursor.execute(
         f"""
         INSERT INTO {raw}
-        SELECT fresh.stream, fresh.row_key, fresh.position, fresh.occurred_at, fresh.received_at,
-               $now, fresh.payload, fresh.payload_hash, fresh.is_deleted, fresh.load_id,
-               verdicts.landing_number
+        SELECT fresh.stream, coalesce(verdicts.row_key, fresh.row_key), fresh.position,
+               fresh.occurred_at, fresh.received_at, $now, fresh.payload, fresh.payload_hash,
+               fresh.is_deleted, fresh.load_id, verdicts.landing_number
         FROM ({fresh}) AS fresh
         JOIN landing_verdicts AS verdicts ON verdicts.ordinal = fresh.ordinal
         WHERE verdicts.verdict = 'landed'

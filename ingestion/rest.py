@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from dlt.common import jsonpath
@@ -50,7 +51,7 @@ def rest_rows(
         check_address(str(token_from), allow_private=allow_private)
     client: dict[str, Any] = {
         "base_url": options["base_url"],
-        "session": _session(allow_private),
+        "session": _session(allow_private, [str(options["base_url"]), str(token_from or "")]),
     }
     for name in ("auth", "headers", "paginator"):
         if name in options:
@@ -115,8 +116,25 @@ def _enveloped(resource: Any, name: str, stream: Stream, reading: Reading) -> An
     return resource | envelopes
 
 
-def _session(allow_private: bool) -> Any:
-    """A session that asks no address inside, waits as long as the server says, and gives up."""
+def _may_see(url: str, declared: list[str]) -> bool:
+    """Whether an address is of a server that the source declares, so that it may see secrets."""
+
+    def server(address: str) -> tuple[str, str, int | None]:
+        parts = urlsplit(address)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        return parts.scheme, (parts.hostname or "").lower(), port
+
+    asked = server(url)
+    known = [server(address) for address in declared if address]
+    # A server may send its callers on from http to https.
+    return asked in known or asked in [("https", host, 443) for _, host, _ in known]
+
+
+def _session(allow_private: bool, declared: list[str]) -> Any:
+    """A session that asks no address inside, waits as long as the server says, and gives up.
+
+    It shows its secrets to the declared servers alone, wherever a link or a redirect leads.
+    """
     import requests
     import tenacity
     from dlt.sources.helpers.requests.session import Session
@@ -155,6 +173,11 @@ def _session(allow_private: bool) -> Any:
 
         def once(self, request: Any, **arguments: Any) -> Any:
             check_address(str(request.url), allow_private=allow_private)
+            if not _may_see(str(request.url), declared):
+                raise SourceFailed(
+                    "the API names an address of another server as its next; what the source's "
+                    "secrets open is asked at its `base_url` alone"
+                )
             return super().send(request, **arguments)  # type: ignore[no-untyped-call]
 
     return Guarded(timeout=TIMEOUT_SECONDS, raise_for_status=False)

@@ -23,11 +23,11 @@ def row_verdicts(stream: Stream) -> Verdicts:
 
 
 def _query(stream: Stream) -> str:
-    paths = _paths(stream)
+    nests, paths = stream.nests, _paths(stream)
     listed = ", ".join(_text(path) for path in paths)
 
     def field(column: str) -> str:
-        return f"f[{paths.index(json_path(column)) + 1}]"
+        return f"f[{paths.index(json_path(column, nests=nests)) + 1}]"
 
     keys = [f"nullif(trim({field(column)}), '')" for column in stream.key]
     missing = " OR ".join(f"{key} IS NULL" for key in keys) or "false"
@@ -82,15 +82,23 @@ def _paths(stream: Stream) -> list[str]:
                 columns += column_names(value.sql)
         if each.where:
             columns += column_names(each.where)
-    return list(dict.fromkeys(json_path(column) for column in columns)) or ["$"]
+    return list(dict.fromkeys(json_path(each, nests=stream.nests) for each in columns)) or ["$"]
 
 
 def _type_checks(each: Map, field) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
     """(source column, SQL that is true where its value breaks the contract)."""
-    condition = f"coalesce({_rendered(each.where, field)}, false)" if each.where else "true"
     checks = []
+    condition = "true"
+    if each.where:
+        where = _rendered(each.where, field)
+        condition = f"coalesce(TRY({where}), false)"
+        checks.append(("where", _breaks(where)))
     for name, value in each.columns.items():
         kind = ENTITIES[each.entity].columns[name].type
+        if isinstance(value, Expression):
+            computed = f"CAST({_rendered(value.sql, field)} AS {WAREHOUSE_TYPES[kind]})"
+            checks.append((name, f"{condition} AND {_breaks(computed)}"))
+            continue
         if not isinstance(value, str) or kind in ("text", "json"):
             continue
         text = f"trim(coalesce({field(value)}, ''))"
@@ -103,6 +111,11 @@ def _type_checks(each: Map, field) -> list[tuple[str, str]]:  # type: ignore[no-
             fails = f"try_cast({text} AS {target}) IS NULL"
         checks.append((value, f"{text} <> '' AND {condition} AND {fails}"))
     return checks
+
+
+def _breaks(sql: str) -> str:
+    """SQL that is true where an expression has no value because it is an error: a null has one."""
+    return f"TRY(({sql}) IS NULL) IS NULL"
 
 
 def _occurred(stream: Stream, field) -> str:  # type: ignore[no-untyped-def]
@@ -121,6 +134,12 @@ def _rendered(sql: str, field) -> str:  # type: ignore[no-untyped-def]
         if isinstance(node, exp.Column):
             name = node.sql(dialect="duckdb").replace('"', "")
             return exp.Var(this=field(name))
+        if type(node) is exp.Cast and not node.is_type("text"):
+            # An empty column of a file is no value, and none is nothing that a cast fails on.
+            told = exp.cast(node.this, "text")
+            node.set(
+                "this", exp.Nullif(this=exp.Trim(this=told), expression=exp.Literal.string(""))
+            )
         return node
 
     return parse_expression(sql).transform(read).sql(dialect="duckdb")
@@ -142,24 +161,37 @@ def as_json_rows(
         table: any columns.
         keep_types: leave numbers and booleans as JSON numbers and booleans (for messages).
     """
-    cursor.register("rows_to_tell", table)
+    # The engine takes `Id` and `id` for one name; columns stand under their places instead.
+    plain = pa.table(
+        [_as_text(column) for column in table.columns],
+        names=[f"c{index}" for index in range(table.num_columns)],
+    )
+    pairs = ", ".join(
+        f"{_text(name)}, {_value(f'c{index}', plain.schema.types[index], keep_types=keep_types)}"
+        for index, name in enumerate(table.schema.names)
+    )
+    cursor.register("rows_to_tell", plain)
     try:
-        if keep_types:
-            told = "to_json(rows_to_tell)"
-        else:
-            pairs = ", ".join(
-                f"{_text(name)}, {_value(name, kind)}"
-                for name, kind in zip(table.schema.names, table.schema.types, strict=True)
-            )
-            told = f"json_object({pairs})"
-        found = cursor.execute(f"SELECT encode(CAST({told} AS VARCHAR)) AS text FROM rows_to_tell")
+        found = cursor.execute(
+            f"SELECT encode(CAST(json_object({pairs}) AS VARCHAR)) AS text FROM rows_to_tell"
+        )
         column = found.to_arrow_table()["text"]
     finally:
         cursor.unregister("rows_to_tell")
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.binary())
 
 
-def _value(name: str, kind: pa.DataType) -> str:
-    quoted = '"' + name.replace('"', '""') + '"'
-    nested = pa.types.is_nested(kind)
-    return f"to_json({quoted})" if nested else f"CAST({quoted} AS VARCHAR)"
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text that its writer did not mark as such is text; bytes that are none stay bytes."""
+    if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
+        return column
+    try:
+        return column.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return column
+
+
+def _value(column: str, kind: pa.DataType, *, keep_types: bool) -> str:
+    if keep_types:
+        return column
+    return f"to_json({column})" if pa.types.is_nested(kind) else f"CAST({column} AS VARCHAR)"

@@ -71,20 +71,19 @@ def warehouse_resource(deployment: Deployment, tell: Listener) -> dg.ResourceDef
         instance = context.instance
         assert instance is not None, "a run has an instance"
         write_behind(deployment.settings)
-        with (
-            alive(deployment.settings, dagster_run.run_id),
-            _opened(deployment, tell, context) as store,
-        ):
-            recover_publication(store)
-            run = begin_run(store, dagster_run.run_id, trigger_of(dagster_run))
-            models = Models(deployment.settings, deployment.project)
-            held = Held(store, run, models, deployment, tell)
-            tell(News("started", run.run_id, detail=run))
-            yield held
-            failed = failed_steps(instance, run.run_id)
-            finish_run(store, run, "failed" if failed else "finished")
-        if failed:
-            tell_of_failed_run(deployment.settings, instance, run, failed, held.closed_gates)
+        # An alert may take minutes: a kill in the midst of it must be noticed as any other.
+        with alive(deployment.settings, dagster_run.run_id):
+            with _opened(deployment, tell, context) as store:
+                recover_publication(store)
+                run = begin_run(store, dagster_run.run_id, trigger_of(dagster_run))
+                models = Models(deployment.settings, deployment.project)
+                held = Held(store, run, models, deployment, tell)
+                tell(News("started", run.run_id, detail=run))
+                yield held
+                failed = failed_steps(instance, run.run_id)
+                finish_run(store, run, "failed" if failed else "finished")
+            if failed:
+                tell_of_failed_run(deployment.settings, instance, run, failed, held.closed_gates)
 
     return warehouse
 

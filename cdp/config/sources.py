@@ -29,7 +29,9 @@ from cdp.config.contract import ENTITIES
 from cdp.config.yaml_text import ConfigError, KeyPath, YamlText, load_yaml
 from cdp.warehouse.settings import Settings, secret
 
-_NAME = "^[a-z][a-z0-9_]{0,40}$"
+_NAME = "^[a-z][a-z0-9]{0,40}(_[a-z0-9]{1,40}){0,6}$"
+_RESERVED = ("files", "loads", "quarantine")
+"""Tables of raw that are the platform's own."""
 _DURATION = re.compile(r"^\s*(\d+)\s*(second|minute|hour|day|week)s?\s*$")
 
 
@@ -205,7 +207,18 @@ class Stream(_Declared):
                 raise ValueError("a stream of format segment is mapped by its format; drop `maps`")
         elif not self.maps:
             raise ValueError("a stream needs `maps`: at least one entity that its rows become")
+        entities = [each.entity for each in self.maps]
+        twice = next((name for name in entities if entities.count(name) > 1), None)
+        if twice:
+            raise ValueError(
+                f"a stream maps its rows to {twice} once; declare a second stream for the others"
+            )
         return self
+
+    @property
+    def nests(self) -> bool:
+        """Whether a dot in a column's name steps into an object; elsewhere it is a dot."""
+        return self.endpoint is not None or self.format in ("ndjson", "json", "parquet")
 
 
 class Source(_Declared):
@@ -240,6 +253,12 @@ class Source(_Declared):
                     f"stream '{name}' needs `key`: rows of a {self.kind.replace('_', ' ')} have no "
                     "place of their own, as the lines of a file have"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _takes_no_table_of_the_platform(self) -> Source:
+        if self.name in _RESERVED:
+            raise ValueError(f"raw.{self.name} is a table of the platform; take another name")
         return self
 
     @model_validator(mode="after")

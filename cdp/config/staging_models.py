@@ -366,15 +366,21 @@ class _Mapping:
         assert staged.map is not None
         self._map, self._staged = staged.map, staged
         self._zone = str(staged.source.options.get("timezone", "UTC"))
+        self._nests = staged.source.streams[staged.stream].nests
         found: list[str] = []
         for value in self._map.columns.values():
             if isinstance(value, str):
-                found.append(json_path(value))
+                found.append(json_path(value, nests=self._nests))
             elif isinstance(value, Expression):
-                found += [json_path(name) for name in column_names(value.sql)]
+                found += [json_path(name, nests=self._nests) for name in column_names(value.sql)]
         if self._map.where:
-            found += [json_path(name) for name in column_names(self._map.where)]
+            names = column_names(self._map.where)
+            found += [json_path(name, nests=self._nests) for name in names]
         self.paths = list(dict.fromkeys(found)) or ["$"]
+
+    def expression(self, sql: str) -> str:
+        """An expression of the map over the paths."""
+        return _expression(sql, self.paths, self._nests)
 
     def column(self, name: str, column: Column) -> str:
         """SQL of one canonical column; null of its type where the map leaves it out."""
@@ -390,21 +396,24 @@ class _Mapping:
             text = exp.Literal.string(str(literal)).sql(dialect="duckdb")
             return f"cast({text} as {WAREHOUSE_TYPES[column.type]})"
         if isinstance(value, Expression):
-            return f"cast({_expression(value.sql, self.paths)} as {WAREHOUSE_TYPES[column.type]})"
-        text = _field(self.paths, json_path(value))
+            text = _as_jinja_argument(self.expression(value.sql))
+            # Landing keeps out rows that it fails on; those of before it did must not stop a run.
+            return f"{{{{ try_cast_to({text}, '{WAREHOUSE_TYPES[column.type]}') }}}}"
+        text = _field(self.paths, json_path(value, nests=self._nests))
         return _typed(text, column, self._zone)
 
 
 def _where(staged: StagedEntity, paths: list[str]) -> str:
     if staged.map is None or staged.map.where is None:
         return ""
-    # A tombstone carries the key alone, so a condition on other columns cannot speak of it.
-    return f"\n    where is_deleted or ({_expression(staged.map.where, paths)})"
+    nests = staged.source.streams[staged.stream].nests
+    # A tombstone counts whatever the condition says of what its row said last.
+    return f"\n    where is_deleted or ({_expression(staged.map.where, paths, nests)})"
 
 
-def json_path(column: str) -> str:
-    """The JSON path of a source column; dots step into objects of JSON rows."""
-    return "$." + ".".join(f'"{part}"' for part in column.split("."))
+def json_path(column: str, *, nests: bool) -> str:
+    """The JSON path of a source column; where rows nest, dots step into their objects."""
+    return "$." + ".".join(f'"{part}"' for part in (column.split(".") if nests else [column]))
 
 
 def column_names(sql: str) -> list[str]:
@@ -415,11 +424,13 @@ def column_names(sql: str) -> list[str]:
     ]
 
 
-def _expression(sql: str, paths: list[str]) -> str:
+def _expression(sql: str, paths: list[str], nests: bool) -> str:
     def read(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column):
             name = node.sql(dialect="duckdb").replace('"', "")
-            return exp.Var(this=_field(paths, json_path(name)))
+            return exp.Var(this=_field(paths, json_path(name, nests=nests)))
+        if type(node) is exp.Cast:
+            return exp.TryCast(**node.args)
         return node
 
     return _lower(parse_expression(sql).transform(read).sql(dialect="duckdb"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ from cdp.warehouse.store import CATALOG, INSTANCE, Warehouse
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
+
+
+_OF_VALUES = ("Conversion Error", "Invalid Input Error", "Out of Range Error", "Constraint Error")
+_QUOTED = re.compile(r"""\"[^"]*\"|'[^']*'""")
 
 
 class ModelsFailed(RuntimeError):
@@ -195,9 +200,10 @@ def _complaint(failed: Sequence[NodeResult]) -> str:
 
 
 def _first_lines(message: str) -> str:
-    # The engine quotes the value that it could not convert; the kind of error is enough here.
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return " ".join(lines[:6])[:600]
+    told = " ".join(lines[:6])[:600]
+    # The engine quotes the value that it could not convert; the kind of error is enough here.
+    return _QUOTED.sub("'…'", told) if any(kind in told for kind in _OF_VALUES) else told
 
 
 def _write_profile(settings: Settings) -> Path:

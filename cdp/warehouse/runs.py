@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -201,12 +202,17 @@ def logic_hash(settings: Settings) -> str:
         PROJECT_ROOT / "dbt_project" / "models",
         PROJECT_ROOT / "dbt_project" / "macros",
         PROJECT_ROOT / "dbt_project" / "seeds",
+        # What models in Python call.
+        PROJECT_ROOT / "cdp" / "identity",
+        PROJECT_ROOT / "cdp" / "governance",
         # What a configuration leaves out is taken from the shipped one.
         *dict.fromkeys((PROJECT_ROOT / "config", settings.config)),
     ):
         for path in _files(folder):
             digest.update(str(path.relative_to(folder)).encode())
             digest.update(path.read_bytes())
+    for distribution in ("phonenumbers", "crawler-user-agents"):
+        digest.update(version(distribution).encode())
     return digest.hexdigest()
 
 

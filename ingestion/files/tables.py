@@ -7,14 +7,19 @@ belong here: NDJSON, whose lines are rows already (`ingestion.files.lines`).
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -22,6 +27,9 @@ from ingestion.judging import RawRows
 from ingestion.rows import as_json_rows
 
 BATCH = 200_000
+
+DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What decompression raises of a file that is broken off or damaged."""
 
 
 @dataclass
@@ -36,60 +44,131 @@ def read_csv(
     opened: BinaryIO, path: str, cursor: duckdb.DuckDBPyConnection, delimiter: str = ","
 ) -> Iterator[TableRows]:
     """Rows of a CSV file with a header; values stay text exactly as they stand."""
-    content = _as_utf8(opened.read())
+    raw = opened.read()
+    try:
+        content = _as_utf8(raw)
+    except DAMAGE:
+        yield _unreadable(path, "truncated_file", raw)
+        return
+    content, before = _without_preamble(content)
     if not content.strip():
         return
     refused: list[tuple[str, str, bytes]] = []
     skipped: list[int] = []
+    aside: dict[str, tuple[str, bytes]] = {}
 
     def note(row: Any) -> str:
-        number = row.number
-        skipped.append(number)
-        refused.append((f"{path}:{number}", "malformed_row", str(row.text).encode()))
+        skipped.append(row.number)
+        text = str(row.text)
+        reason, was = aside.get(text, ("malformed_row", text.encode()))
+        refused.append((f"{path}:{row.number + before}", reason, was))
         return "skip"
 
     try:
-        header = next(
-            csv.reader(
-                io.StringIO(content[:1_000_000].decode("utf-8", "replace")), delimiter=delimiter
-            )
-        )
+        header = _unique(next(_records(content, delimiter))[2])
+        content = _set_aside(content, delimiter, len(header), aside)
         table = pacsv.read_csv(
             io.BytesIO(content),
             # One thread: only then does a row that cannot be read say which one it is.
             read_options=pacsv.ReadOptions(
-                use_threads=False, column_names=_unique(header), skip_rows=1, block_size=32 << 20
+                use_threads=False, column_names=header, skip_rows=1, block_size=32 << 20
             ),
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
             ),
             convert_options=pacsv.ConvertOptions(
-                column_types={name: pa.binary() for name in _unique(header)},
+                column_types={name: pa.binary() for name in header},
                 strings_can_be_null=False,
                 quoted_strings_can_be_null=False,
             ),
         )
     except (pa.ArrowInvalid, StopIteration, csv.Error):
-        yield TableRows(
-            RawRows(pa.array([], pa.binary()), pa.array([], pa.string())),
-            [(f"{path}:1", "unreadable_file", content[: 1 << 20])],
-        )
+        yield _unreadable(path, "unreadable_file", content)
         return
     numbers = _numbers(len(table), skipped)
+    numbers = [number + before for number in numbers]
     table, numbers = _without_bad_text(table, numbers, path, refused)
-    texts = as_json_rows(cursor, table)
-    positions = pa.array([f"{path}:{number}" for number in numbers], pa.string())
-    yield TableRows(RawRows(texts, positions), refused)
+    # In parts: an array of text holds two gigabytes.
+    for start in range(0, max(len(table), 1), BATCH):
+        texts = as_json_rows(cursor, table.slice(start, BATCH))
+        told = [f"{path}:{number}" for number in numbers[start : start + BATCH]]
+        yield TableRows(RawRows(texts, pa.array(told, pa.string())), refused if not start else [])
+
+
+def _unreadable(path: str, reason: str, content: bytes) -> TableRows:
+    """A file of which nothing can be read."""
+    none = RawRows(pa.array([], pa.binary()), pa.array([], pa.string()))
+    return TableRows(none, [(f"{path}:1", reason, content[: 1 << 20])])
+
+
+def _without_preamble(content: bytes) -> tuple[bytes, int]:
+    """The file from its header on, and how many lines stand before it: blank ones, and the one by
+    which a spreadsheet names its delimiter."""
+    rest = content.lstrip(b"\r\n")
+    first, _, after = rest.partition(b"\n")
+    if re.fullmatch(rb"(?i)sep=.\r?", first):
+        rest = after.lstrip(b"\r\n")
+    return rest, content[: len(content) - len(rest)].count(b"\n")
+
+
+def _records(content: bytes, delimiter: str) -> Iterator[tuple[int, int, list[str]]]:
+    """First line, line after the last, and fields of each record. Bytes that are no UTF-8 stay
+    apart from all text, and come back as they were from `surrogateescape`."""
+    text = io.StringIO(content.decode("utf-8", "surrogateescape"), newline="")
+    rows = csv.reader(text, delimiter=delimiter)
+    first = 0
+    for fields in rows:
+        yield first, rows.line_num, fields
+        first = rows.line_num
+
+
+def _set_aside(
+    content: bytes, delimiter: str, columns: int, aside: dict[str, tuple[str, bytes]]
+) -> bytes:
+    """Put a row of too many columns in the place of each record that would cost its neighbours.
+
+    A quote that nothing closes would take the rest of the file for one value: its line is set
+    aside, and the lines after it are read. A record whose bytes are no text stops the reader where
+    it also has the wrong number of columns. `aside` gets the reason and the bytes by the row that
+    stands there instead. Files without such a record are not looked at line by line.
+    """
+    open_quote = content.count(b'"') % 2 == 1
+    if not open_quote and _is_utf8(content):
+        return content
+    lines = content.splitlines(keepends=True)
+    spans: list[tuple[int, int, str]] = []
+    for first, after, fields in _records(content, delimiter):
+        last = after >= len(lines)
+        if open_quote and last and b"".join(lines[first:after]).count(b'"') % 2 == 1:
+            spans.append((first, first + 1, "malformed_row"))
+        elif len(fields) != columns and not _is_utf8(b"".join(lines[first:after])):
+            spans.append((first, after, "invalid_utf8"))
+    for first, after, reason in reversed(spans):
+        if first == 0:
+            continue
+        row = f"set aside {first}" + delimiter * (columns + 1)
+        aside[row] = (reason, b"".join(lines[first:after]).rstrip(b"\r\n"))
+        lines[first:after] = [row.encode() + b"\n"]
+    return b"".join(lines)
 
 
 def _unique(header: list[str]) -> list[str]:
     """Column names, a second one of a name told apart by its place."""
     seen: dict[str, int] = {}
     names = []
-    for name in header:
+    for place, given in enumerate(header, 1):
+        name = (given.strip() and given) or f"column_{place}"
         seen[name] = seen.get(name, 0) + 1
         names.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
     return names
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _numbers(rows: int, skipped: list[int]) -> list[int]:
@@ -149,49 +228,98 @@ def read_parquet(
     opened: BinaryIO, path: str, cursor: duckdb.DuckDBPyConnection, *, messages: bool
 ) -> Iterator[TableRows]:
     """Rows of a Parquet file; with `messages`, each row is a message of its own or holds one."""
+    content = opened.read()
     try:
-        file = pq.ParquetFile(io.BytesIO(opened.read()))
-    except (pa.ArrowInvalid, OSError):
-        empty = RawRows(pa.array([], pa.binary()), pa.array([], pa.string()))
-        yield TableRows(empty, [(f"{path}:1", "unreadable_file", b"")])
+        file = pq.ParquetFile(io.BytesIO(content))
+    except (pa.ArrowException, OSError):
+        yield _unreadable(path, "unreadable_file", b"")
         return
     number = 1
-    for batch in file.iter_batches(batch_size=BATCH):
+    batches = file.iter_batches(batch_size=BATCH)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError):
+            damaged = _unreadable(path, "unreadable_file", b"")
+            damaged.refused = [(f"{path}:{number}", "unreadable_file", b"")]
+            yield damaged
+            return
+        if batch is None:
+            return
         table = pa.Table.from_batches([batch])
         holder = next((n for n in ("payload", "message", "json") if n in table.schema.names), None)
-        if messages and holder and pa.types.is_string(table.schema.field(holder).type):
-            column = table[holder].combine_chunks().cast(pa.binary())
-            texts = (
-                pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-            )
-        else:
+        texts = _messages(table[holder]) if messages and holder else None
+        if texts is None:
             texts = as_json_rows(cursor, table, keep_types=messages)
         positions = pa.array([f"{path}:{number + i}" for i in range(len(texts))], pa.string())
         yield TableRows(RawRows(texts, positions))
         number += len(texts)
 
 
+def _messages(column: pa.ChunkedArray) -> pa.Array | None:
+    """A column of messages as binary text; None where it holds no text."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if not any(
+        is_kind(kind)
+        for is_kind in (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_string_view,
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+        )
+    ):
+        return None
+    if pa.types.is_string_view(kind) or pa.types.is_large_string(kind):
+        column = column.cast(pa.string())
+    column = pc.fill_null(column.cast(pa.binary()), b"")
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.binary())
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that knows whether a key stood twice in it."""
+
+    doubled = False
+
+
+def _object(pairs: list[tuple[str, Any]]) -> _Object:
+    made = _Object(pairs)
+    made.doubled = len(made) < len(pairs)
+    return made
+
+
 def read_json(opened: BinaryIO, path: str) -> Iterator[TableRows]:
-    """Items of a JSON file that holds a list, or one object."""
-    content = _as_utf8(opened.read())
+    """Items of a JSON file that holds a list, or one object; numbers keep their digits."""
+    raw = opened.read()
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        empty = RawRows(pa.array([], pa.binary()), pa.array([], pa.string()))
-        yield TableRows(empty, [(f"{path}:1", "unreadable_file", content[: 1 << 20])])
+        content = _as_utf8(raw)
+    except DAMAGE:
+        yield _unreadable(path, "truncated_file", raw)
+        return
+    try:
+        value = json.loads(content, object_pairs_hook=_object, parse_float=Decimal)
+    except (ValueError, RecursionError, ArithmeticError):
+        yield _unreadable(path, "unreadable_file", content)
         return
     items = value if isinstance(value, list) else [value]
-    texts = [
-        json.dumps(item, ensure_ascii=False).encode("utf-8", "surrogatepass") for item in items
-    ]
-    positions = [f"{path}:{number}" for number in range(1, len(items) + 1)]
-    yield TableRows(RawRows(pa.array(texts, pa.binary()), pa.array(positions, pa.string())))
+    texts, positions, refused = [], [], []
+    for number, item in enumerate(items, 1):
+        text = json.dumps(item, ensure_ascii=False, default=str)
+        told = text.encode("utf-8", "surrogatepass")
+        if isinstance(item, _Object) and item.doubled:
+            refused.append((f"{path}:{number}", "duplicate_key_in_object", told))
+            continue
+        texts.append(told)
+        positions.append(f"{path}:{number}")
+    yield TableRows(
+        RawRows(pa.array(texts, pa.binary()), pa.array(positions, pa.string())), refused
+    )
 
 
 def _as_utf8(content: bytes) -> bytes:
     if content[:2] == b"\x1f\x8b":
-        import gzip
-
         content = gzip.decompress(content)
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace").encode("utf-8")

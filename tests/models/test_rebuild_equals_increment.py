@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,76 @@ def test_a_merge_of_an_unpublished_run_that_a_later_row_undoes_leaves_nothing_be
     deployment.keep_copies()
     deployment.run(END + timedelta(hours=2), full_refresh=True)
     assert deployment.changed_since_copies() == {}
+
+
+def test_what_changes_hands_leaves_its_former_owner(shop_files: Path, tmp_path: Path) -> None:
+    """Orders and refunds that are moved or deleted count for those they belong to now, and no more
+    for those they belonged to before."""
+    deployment = Deployment(tmp_path)
+    deliveries = Deliveries(shop_files, tmp_path, seed=4)
+    deliveries.deliver(*deliveries.batches(1, shuffled=False))
+    deliveries.database_up_to(None)
+    with sqlite3.connect(tmp_path / "demo" / "shop.sqlite") as database:
+        orders = database.execute(
+            "SELECT order_no, customer_no FROM orders WHERE customer_no IS NOT NULL "
+            "AND deleted_at IS NULL AND placed_at < '2026-06-20' ORDER BY 1 LIMIT 5"
+        ).fetchall()
+        *bought, (first, _), (second, _) = orders
+        for number, order in (("r-one", first), ("r-two", second)):
+            database.execute(
+                "INSERT INTO refunds (refund_no, order_no, refunded_at, amount, currency_code, "
+                "updated_at) VALUES (?, ?, '2026-06-25 10:00:00', 1, 'EUR', '2026-06-25 10:00:00')",
+                [number, order],
+            )
+    assert bought[0][1] != bought[1][1]
+    deployment.run(END - timedelta(hours=2))
+    with sqlite3.connect(tmp_path / "demo" / "shop.sqlite") as database:
+        now = "updated_at = '2026-06-30 11:00:00'"
+        database.execute(
+            f"UPDATE orders SET customer_no = ?, {now} WHERE order_no = ?",
+            [bought[1][1], bought[0][0]],
+        )
+        database.execute(
+            f"UPDATE orders SET customer_no = NULL, {now} WHERE order_no = ?", [bought[1][0]]
+        )
+        database.execute(
+            f"UPDATE orders SET deleted_at = '2026-06-30 11:00:00', {now} WHERE order_no = ?",
+            [bought[2][0]],
+        )
+        database.execute(
+            f"UPDATE refunds SET order_no = ?, {now} WHERE refund_no = ?",
+            [second, "r-one"],
+        )
+        database.execute(f"UPDATE refunds SET order_no = NULL, {now} WHERE refund_no = 'r-two'")
+    deployment.run(END - timedelta(hours=1), publish=False)
+    deployment.run(END)
+    assert differing(deployment) == {}
+
+
+def test_a_late_event_cuts_the_sessions_of_everybody_on_its_device(
+    shop_files: Path, tmp_path: Path
+) -> None:
+    deployment = Deployment(tmp_path)
+    deliveries = Deliveries(shop_files, tmp_path, seed=5)
+    deliveries.database_up_to(None)
+    folder = tmp_path / "landing" / "web"
+    folder.mkdir(parents=True)
+    start = END - timedelta(hours=5)
+
+    def viewed(user: str, minutes: int) -> dict[str, Any]:
+        moment = (start + timedelta(minutes=minutes)).isoformat() + "Z"
+        told = {"type": "track", "event": "Product Viewed", "anonymousId": "shared tablet"}
+        return {**told, "userId": user, "timestamp": moment, "receivedAt": moment}
+
+    deliver_events(tmp_path, "first", viewed("900001", 0), viewed("900001", 50))
+    deployment.run(END - timedelta(hours=1))
+    deliver_events(tmp_path, "late", viewed("900002", 25))
+    deployment.run(END)
+    assert deployment.rows(
+        "SELECT session_count FROM profiles.dim_profiles "
+        "INNER JOIN identity.dim_identifiers USING (profile_id) WHERE identifier_value = '900001'"
+    ) == [(1,)]
+    assert differing(deployment) == {}
 
 
 def identify(device: str, email: str, user_id: str | None = None) -> dict[str, Any]:

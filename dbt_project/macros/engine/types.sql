@@ -26,10 +26,15 @@
         try_cast({{ expression }} as timestamptz)::timestamp
     {%- else -%}
         case
-            when regexp_matches({{ expression }}, '(Z|[+-]\d{2}:?\d{2}|[+-]\d{2})$')
+            when regexp_matches({{ expression }}, '(Z|UTC|GMT|[A-Z][A-Z_]+(/[A-Z_+-]+)+|[+-]\d{2}:?\d{2}|[+-]\d{2})\s*$', 'i')
                 and length({{ expression }}) > 10
                 then try_cast({{ expression }} as timestamptz)::timestamp
-            else timezone('UTC', timezone('{{ zone }}', try_cast({{ expression }} as timestamp)))
+            {#- The engine reads an hour that comes twice as the second; an hour before is the first
+                where that shows the same local time. -#}
+            {%- set local = 'try_cast(' ~ expression ~ ' as timestamp)' %}
+            when timezone('{{ zone }}', timezone('{{ zone }}', {{ local }}) - interval 1 hour) = {{ local }}
+                then timezone('UTC', timezone('{{ zone }}', {{ local }}) - interval 1 hour)
+            else timezone('UTC', timezone('{{ zone }}', {{ local }}))
         end
     {%- endif -%}
 {%- endmacro %}

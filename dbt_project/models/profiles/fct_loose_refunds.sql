@@ -1,4 +1,6 @@
 {{ config(materialized='table', contract={'enforced': true}) }}
+-- Who owned what changes is written down before it does.
+-- depends_on: {{ ref('int_changed_owners') }}
 
 with current_run as (
 

@@ -5,8 +5,11 @@
     change_key='order_key',
     contract={'enforced': true}
 ) }}
+-- Who owned what changes is written down before it does.
+-- depends_on: {{ ref('int_changed_owners') }}
 
 {%- set slots = order_slots('orders') %}
+{%- set refunded = 'case when converted_refunds.order_key is null then 0 else converted_refunds.refunded_base end' %}
 
 with current_run as (
 
@@ -102,12 +105,21 @@ converted_refunds as (
 
     select
         refunds.order_key,
-        sum(
-            case
-                when refunds.refunded_at <= current_run.as_of
-                    then round(cast(refunds.amount as decimal(18, 4)) * rates.rate, 4)
-            end
-        ) as refunded_base,
+        -- What a refund without a rate pays back is not known, and so not what is left.
+        case
+            when
+                count(case when refunds.refunded_at <= current_run.as_of then 1 end)
+                = count(case when refunds.refunded_at <= current_run.as_of then rates.rate end)
+                then coalesce(
+                    sum(
+                        case
+                            when refunds.refunded_at <= current_run.as_of
+                                then round(cast(refunds.amount as decimal(18, 4)) * rates.rate, 4)
+                        end
+                    ),
+                    0
+                )
+        end as refunded_base,
         min(case when refunds.refunded_at > current_run.as_of then refunds.refunded_at end) as next_refund_at
     from refunds
     cross join current_run
@@ -132,11 +144,8 @@ select
     anchored.currency,
     anchored.total_amount,
     cast(round(anchored.total_amount * rates.rate, 4) as decimal(18, 4)) as amount_base,
-    cast(coalesce(converted_refunds.refunded_base, 0) as decimal(18, 4)) as refunded_base,
-    cast(
-        round(anchored.total_amount * rates.rate, 4) - coalesce(converted_refunds.refunded_base, 0)
-        as decimal(18, 4)
-    ) as net_base,
+    cast({{ refunded }} as decimal(18, 4)) as refunded_base,
+    cast(round(anchored.total_amount * rates.rate, 4) - {{ refunded }} as decimal(18, 4)) as net_base,
     converted_refunds.next_refund_at,
     coalesce(anchored.status, 'placed') <> 'cancelled' and not anchored.is_deleted as is_counted,
     anchored.is_deleted,

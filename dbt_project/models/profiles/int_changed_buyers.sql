@@ -58,6 +58,8 @@ together as (
     union
     select profile_id from refunds
     union
+    select former_owners.profile_id from {{ ref('int_changed_owners') }} as former_owners
+    union
     select profile_id from due
     union
     select profile_id from unpublished

@@ -49,6 +49,21 @@ refunds_due as (
 
 ),
 
+-- A refund that now names another order, or that is gone, leaves the one that it was part of.
+refunds_moved as (
+
+    select
+        former.source,
+        former.order_id
+    from {{ former_state('profiles', 'int_refund_orders', {
+        'source': dbt.type_string(), 'refund_id': dbt.type_string(), 'order_id': dbt.type_string()
+    }) }} as former
+    inner join {{ ref('int_refunds') }} as refunds
+        on former.source = refunds.source and former.refund_id = refunds.refund_id
+    where refunds.landing_number > {{ run_value('published_landing_high_water') }}
+
+),
+
 moved as (
 
     select
@@ -84,6 +99,8 @@ together as (
     select * from int_refunds_landed
     union
     select * from refunds_due
+    union
+    select * from refunds_moved
     union
     select * from moved
     union

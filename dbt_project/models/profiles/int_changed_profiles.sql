@@ -42,6 +42,21 @@ events_landed as (
 
 ),
 
+-- A late event cuts the sessions of its device anew, whoever's they are.
+sessions_cut as (
+
+    select distinct events.profile_id
+    from {{ ref('fct_events') }} as events
+    inner join {{ ref('int_changed_visitors') }} as changed on events.visitor_birth = changed.visitor_birth
+
+),
+
+former_owners as (
+
+    select profile_id from {{ ref('int_changed_owners') }}
+
+),
+
 orders_changed as (
 
     select distinct orders.profile_id
@@ -142,6 +157,10 @@ together as (
     select profile_before from births
     union
     select profile_id from events_landed
+    union
+    select profile_id from sessions_cut
+    union
+    select profile_id from former_owners
     union
     select profile_id from orders_changed
     union

@@ -74,16 +74,29 @@ buyers as (
 ),
 
 {% endfor %}
+{% for dimension, column in dimensions %}
+{{ dimension }}_bounds as (
+
+    select
+        fifth,
+        min(cut) as cut
+    from {{ dimension }}_fifths
+    group by fifth
+
+),
+
+{% endfor %}
+-- Where many hold the same value, several fifths begin with it; it scores as the lowest of them.
 cuts as (
 
     {% for dimension, column in dimensions %}
     select
         '{{ dimension }}' as dimension,
-        fifth as score,
-        {{ "min(cut)" if dimension == 'recency' else "cast(null as timestamp)" }} as lower_moment,
-        {{ "cast(min(cut) as decimal(18, 4))" if dimension != 'recency' else "cast(null as decimal(18, 4))" }} as lower_value
-    from {{ dimension }}_fifths
-    group by fifth
+        min(fifth) as score,
+        {{ "cut" if dimension == 'recency' else "cast(null as timestamp)" }} as lower_moment,
+        {{ "cast(cut as decimal(18, 4))" if dimension != 'recency' else "cast(null as decimal(18, 4))" }} as lower_value
+    from {{ dimension }}_bounds
+    group by cut
     {{ "union all" if not loop.last }}
     {% endfor %}
 

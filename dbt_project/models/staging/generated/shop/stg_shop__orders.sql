@@ -66,7 +66,7 @@ typed as (
         {{ as_type(json_field('fields', paths, 2), 'varchar') }} as anonymous_id,
         {{ as_type(json_field('fields', paths, 3), 'varchar') }} as email,
         {{ as_type(json_field('fields', paths, 4), 'varchar') }} as phone,
-        cast(case {{ json_field('fields', paths, 5) }} when 'CANCELED' then 'cancelled' else lower({{ json_field('fields', paths, 5) }}) end as varchar) as status,
+        {{ try_cast_to('case ' ~ json_field('fields', paths, 5) ~ ' when \'CANCELED\' then \'cancelled\' else lower(' ~ json_field('fields', paths, 5) ~ ') end', 'varchar') }} as status,
         {{ as_utc(json_field('fields', paths, 6), 'UTC') }} as ordered_at,
         {{ as_utc(json_field('fields', paths, 7), 'UTC') }} as updated_at,
         {{ as_type(json_field('fields', paths, 8), 'varchar') }} as currency,

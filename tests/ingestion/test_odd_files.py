@@ -1,0 +1,211 @@
+"""Files that are damaged or merely odd cost nobody a row that can be read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.ingestion.landing import Landing, event
+
+GOOD = b"Id,Mail\n90,good@example.org\n"
+
+
+@pytest.fixture
+def crm(landing: Landing) -> Landing:
+    declare(landing, "csv")
+    return landing
+
+
+def declare(landing: Landing, form: str, **columns: Any) -> None:
+    mapped = {"contact_id": "Id", "email": "Mail", **columns}
+    landing.declare(
+        "crm",
+        "files",
+        {"location": "{home}/landing/crm", "settle": "0 seconds"},
+        contacts={
+            "files": "*",
+            "format": form,
+            "key": ["Id"],
+            "maps": [{"entity": "contacts", "columns": mapped}],
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (gzip.compress(b"Id,Mail\n1,a@example.org\n" * 99)[:-20], "truncated_file"),
+        (gzip.compress(b"Id,Mail\n1,a@example.org\n")[:-4] + b"\x00\x00\x00\x07", "truncated_file"),
+        (b"\x00\x01\x02\x03" * 50, "unreadable_file"),
+    ],
+)
+def test_a_damaged_file_is_refused_and_its_neighbours_land(
+    crm: Landing, content: bytes, reason: str
+) -> None:
+    crm.put("bad.csv", content, "crm")
+    crm.put("good.csv", GOOD, "crm")
+    crm.land("crm")
+    assert [row["Id"] for row in crm.payloads("crm")] == ["90"]
+    assert set(crm.reasons()) <= {reason, "nul_byte", "missing_key"}
+    assert crm.land("crm").rows_read == 0
+
+
+def test_a_damaged_page_of_parquet_is_refused_and_its_neighbours_land(landing: Landing) -> None:
+    declare(landing, "parquet")
+    buffer = io.BytesIO()
+    table = pa.table({"Id": [f"id-{n}" for n in range(5000)], "Mail": ["x@example.org"] * 5000})
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=False)
+    damaged = bytearray(buffer.getvalue())
+    damaged[60:4000] = b"\xff" * 3940
+    landing.put("bad.parquet", bytes(damaged), "crm")
+    good = io.BytesIO()
+    pq.write_table(table.slice(0, 1), good)
+    landing.put("good.parquet", good.getvalue(), "crm")
+    landing.land("crm")
+    assert landing.landed("crm") == 1
+    assert landing.reasons() == {"unreadable_file": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Id,Mail,\n1,a@example.org,x\n",
+        b"sep=,\nId,Mail\n1,a@example.org\n",
+        b"\n\r\nId,Mail\n1,a@example.org\n",
+    ],
+    ids=["header without a name", "named delimiter", "blank lines first"],
+)
+def test_an_odd_beginning_costs_nothing(crm: Landing, content: bytes) -> None:
+    crm.put("odd.csv", content, "crm")
+    crm.land("crm")
+    ((position,),) = crm.rows("SELECT position FROM raw.crm")
+    assert (crm.payloads("crm")[0]["Mail"], crm.reasons()) == ("a@example.org", {})
+    assert position == f"odd.csv:{content.count(bytes([10]))}"
+
+
+def test_a_quote_that_nothing_closes_costs_its_own_line(crm: Landing) -> None:
+    content = b'Id,Mail\n1,a@example.org\n2,"b@example.org\n3,c@x.org\n4,d@x.org\n'
+    crm.put("open.csv", content, "crm")
+    crm.land("crm")
+    assert [row["Id"] for row in crm.payloads("crm")] == ["1", "3", "4"]
+    assert crm.rows("SELECT reason, position, raw_bytes FROM raw.quarantine") == [
+        ("malformed_row", "open.csv:3", b'2,"b@example.org')
+    ]
+
+
+def test_quotes_that_close_may_hold_lines_and_delimiters(crm: Landing) -> None:
+    crm.put("quoted.csv", b'Id,Mail\n1,"a\nb, ""c"""\n2,x\n', "crm")
+    crm.land("crm")
+    assert [row["Mail"] for row in crm.payloads("crm")] == ['a\nb, "c"', "x"]
+
+
+def test_a_ragged_row_that_is_no_text_costs_itself(crm: Landing) -> None:
+    crm.put("latin.csv", b"Id,Mail\n1,a@x.org\n2,M\xfcller,x\n3,M\xfcller\n4,d@x.org\n", "crm")
+    crm.land("crm")
+    assert [row["Id"] for row in crm.payloads("crm")] == ["1", "4"]
+    assert crm.reasons() == {"invalid_utf8": 2}
+    assert (b"2,M\xfcller,x",) in crm.rows("SELECT raw_bytes FROM raw.quarantine")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_columns_whose_names_differ_in_case_alone_are_two(landing: Landing, form: str) -> None:
+    declare(landing, form)
+    content = b"Id,Mail,mail\n1,work@x.org,home@x.org\n"
+    if form == "parquet":
+        buffer = io.BytesIO()
+        pq.write_table(
+            pa.table({"Id": ["1"], "Mail": ["work@x.org"], "mail": ["home@x.org"]}), buffer
+        )
+        content = buffer.getvalue()
+    landing.put(f"two.{form}", content, "crm")
+    landing.land("crm")
+    assert landing.payloads("crm") == [{"Id": "1", "Mail": "work@x.org", "mail": "home@x.org"}]
+
+
+def test_a_dot_in_a_columns_name_is_a_dot(landing: Landing) -> None:
+    declare(landing, "csv", email="Contact.Email", birth_date="Birth.Date")
+    landing.put(
+        "dots.csv",
+        b"Id,Contact.Email,Birth.Date\n1,a@x.org,2001-02-03\n2,b@x.org,garbage\n",
+        "crm",
+    )
+    landing.land("crm")
+    assert landing.reasons() == {"type_mismatch": 1}
+    assert landing.landed("crm") == 1
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary()])
+@pytest.mark.parametrize("coded", [False, True])
+def test_messages_land_from_any_column_of_text(
+    landing: Landing, kind: pa.DataType, coded: bool
+) -> None:
+    column = pa.array([json.dumps(event(1)), json.dumps(event(2))]).cast(kind)
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"payload": column.dictionary_encode() if coded else column}), buffer)
+    landing.put("messages.parquet", buffer.getvalue())
+    landing.land()
+    assert landing.payloads() == [event(1), event(2)]
+
+
+def test_text_that_parquet_calls_bytes_is_text(landing: Landing) -> None:
+    declare(landing, "parquet")
+    buffer = io.BytesIO()
+    mails = pa.array(["Müller@x.org".encode()], pa.binary())
+    pq.write_table(pa.table({"Id": ["1"], "Mail": mails}), buffer)
+    landing.put("bytes.parquet", buffer.getvalue(), "crm")
+    landing.land("crm")
+    assert landing.payloads("crm") == [{"Id": "1", "Mail": "Müller@x.org"}]
+
+
+def test_numbers_of_a_json_file_keep_their_digits_and_a_key_stands_once(landing: Landing) -> None:
+    declare(landing, "json")
+    content = b'[{"Id": 12345678901234567890}, {"Id": 2, "Id": 3}, {"Id": 4, "x": 0.10}]'
+    landing.put("numbers.json", content, "crm")
+    landing.land("crm")
+    first, second = landing.payloads("crm")
+    assert first["Id"] == 12345678901234567890
+    assert str(second["x"]) == "0.10"
+    assert landing.reasons() == {"duplicate_key_in_object": 1}
+
+
+def test_a_value_that_an_expression_fails_on_is_kept_out_alone(landing: Landing) -> None:
+    landing.declare(
+        "till",
+        "files",
+        {"location": "{home}/landing/till", "settle": "0 seconds"},
+        orders={
+            "files": "*",
+            "format": "csv",
+            "key": ["No"],
+            "maps": [
+                {
+                    "entity": "orders",
+                    "where": "CAST(Qty AS INTEGER) > 0",
+                    "columns": {
+                        "order_id": "No",
+                        "total_amount": {
+                            "sql": "CAST(Net AS DECIMAL(18,4)) + CAST(Tax AS DECIMAL(18,4))"
+                        },
+                    },
+                }
+            ],
+        },
+    )
+    landing.put(
+        "june.csv",
+        b"No,Qty,Net,Tax\n1,1,10,2\n2,1,ada@example.org,1\n3,n/a,10,2\n4,0,never looked at,1\n"
+        b"5,2,,\n",
+        "till",
+    )
+    landing.land("till")
+    assert [row["No"] for row in landing.payloads("till")] == ["1", "4", "5"]
+    assert landing.rows("SELECT reason, detail FROM raw.quarantine ORDER BY position") == [
+        ("type_mismatch", "column total_amount"),
+        ("type_mismatch", "column where"),
+    ]
