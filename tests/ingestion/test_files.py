@@ -151,7 +151,11 @@ def test_the_forms_of_a_text_file_do_not_matter(
     assert (report.rows_landed, report.rows_quarantined) == (3, 0), form
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n\n", b"\xef\xbb\xbf", gzip.compress(b"")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n\n\n", b"\xef\xbb\xbf", gzip.compress(b"")],
+    ids=["no bytes", "blank lines", "a mark of its encoding", "compressed nothing"],
+)
 def test_an_empty_file_is_recorded_and_done_with(landing: Landing, content: bytes) -> None:
     landing.put("a.ndjson", content)
     assert landing.land().rows_read == 0

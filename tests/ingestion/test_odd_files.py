@@ -44,6 +44,7 @@ def declare(landing: Landing, form: str, **columns: Any) -> None:
         (gzip.compress(b"Id,Mail\n1,a@example.org\n")[:-4] + b"\x00\x00\x00\x07", "truncated_file"),
         (b"\x00\x01\x02\x03" * 50, "unreadable_file"),
     ],
+    ids=["broken off", "of another length", "no text"],
 )
 def test_a_damaged_file_is_refused_and_its_neighbours_land(
     crm: Landing, content: bytes, reason: str
