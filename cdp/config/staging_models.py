@@ -14,6 +14,7 @@ import yaml
 from sqlglot import exp
 
 from cdp.config.contract import ENTITIES, WAREHOUSE_TYPES, Column, Entity
+from cdp.config.segment_paths import SEGMENT_PATHS
 from cdp.config.sources import (
     Constant,
     Expression,
@@ -46,44 +47,6 @@ UNIONS = {
     "memberships": ("memberships",),
 }
 """The union models, by the entities that each takes in."""
-
-SEGMENT_PATHS: dict[str, tuple[str, ...]] = {
-    "message_id": ("$.messageId", "$.message_id"),
-    "event_type": ("$.type",),
-    "event_name": ("$.event", "$.name", "$.properties.name"),
-    "anonymous_id": ("$.anonymousId", "$.anonymous_id"),
-    "user_id": ("$.userId", "$.user_id"),
-    "previous_id": ("$.previousId", "$.previous_id"),
-    "group_id": ("$.groupId", "$.group_id", "$.context.groupId"),
-    "email": (
-        "$.traits.email",
-        "$.context.traits.email",
-        "$.properties.email",
-        "$.context.traits.Email",
-    ),
-    "phone": ("$.traits.phone", "$.context.traits.phone", "$.properties.phone"),
-    "external_ids": ("$.context.externalIds", "$.context.externalId"),
-    "order_id": ("$.properties.order_id", "$.properties.orderId"),
-    "value": ("$.properties.revenue", "$.properties.value", "$.properties.total"),
-    "currency": ("$.properties.currency",),
-    "product_id": (
-        "$.properties.product_id",
-        "$.properties.productId",
-        "$.properties.products[0].product_id",
-    ),
-    "category": ("$.properties.category", "$.properties.products[0].category"),
-    "url": ("$.properties.url", "$.context.page.url"),
-    "page_path": ("$.properties.path", "$.context.page.path"),
-    "referrer": ("$.properties.referrer", "$.context.page.referrer"),
-    "user_agent": ("$.context.userAgent", "$.context.user_agent"),
-    "ip": ("$.context.ip", "$.request_ip"),
-    "campaign_source": ("$.context.campaign.source",),
-    "campaign_medium": ("$.context.campaign.medium",),
-    "campaign_name": ("$.context.campaign.name",),
-    "traits": ("$.traits", "$.context.traits"),
-    "properties": ("$.properties",),
-}
-"""Where a Segment or RudderStack message holds each canonical column; the first that is there."""
 
 
 @dataclass(frozen=True)
@@ -425,15 +388,19 @@ def column_names(sql: str) -> list[str]:
 
 
 def _expression(sql: str, paths: list[str], nests: bool) -> str:
-    def read(node: exp.Expr) -> exp.Expr:
+    tree = parse_expression(sql)
+    # From the leaves up, since what is replaced is not looked into.
+    for node in reversed(list(tree.walk())):
+        new: exp.Expr = node
         if isinstance(node, exp.Column):
             name = node.sql(dialect="duckdb").replace('"', "")
-            return exp.Var(this=_field(paths, json_path(name, nests=nests)))
-        if type(node) is exp.Cast:
-            return exp.TryCast(**node.args)
-        return node
-
-    return _lower(parse_expression(sql).transform(read).sql(dialect="duckdb"))
+            new = exp.Var(this=_field(paths, json_path(name, nests=nests)))
+        elif type(node) is exp.Cast:
+            new = exp.TryCast(**node.args)
+        tree = new if node is tree else tree
+        if node is not new and tree is not new:
+            node.replace(new)
+    return _lower(tree.sql(dialect="duckdb"))
 
 
 def _lower(sql: str) -> str:

@@ -383,6 +383,12 @@ FAULTS = [
     ),
     _fault(
         "profiles",
+        "INSERT INTO profiles.fct_loose_refunds (refund_key, source, refund_id, profile_id, "
+        "refunded_at) VALUES ('y2', 'shop', 'r10', 1, '2026-01-01')",
+        ("profiles.fct_loose_refunds", "converts 99 of 100 refunds that name no order"),
+    ),
+    _fault(
+        "profiles",
         "UPDATE profiles.dim_profiles SET order_count = 2 WHERE profile_id = 1",
         ("profiles.dim_profiles", "counts every order that counts"),
     ),
@@ -465,7 +471,8 @@ FAULTS = [
     ),
     _fault(
         "segments",
-        "UPDATE segments.fct_segment_memberships SET exited_at = '2026-06-01' WHERE profile_id = 3",
+        "UPDATE segments.fct_segment_memberships SET exited_run_number = entered_run_number "
+        "WHERE profile_id = 3",
         ("segments.fct_segment_memberships", "ends no membership before it begins"),
     ),
     _fault(

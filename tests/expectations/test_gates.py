@@ -243,7 +243,8 @@ CHANGED = {
     "profiles": "INSERT INTO profiles.int_changed_visitors VALUES (3, 2); "
     "UPDATE profiles.fct_events SET event_id = 'm:1' WHERE visitor_birth = 3",
     "segments": "INSERT INTO segments.int_changed_members VALUES (3); "
-    "UPDATE segments.fct_segment_memberships SET exited_at = '2026-06-01' WHERE profile_id = 3",
+    "UPDATE segments.fct_segment_memberships SET exited_run_number = entered_run_number "
+    "WHERE profile_id = 3",
 }
 
 
