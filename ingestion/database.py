@@ -244,12 +244,12 @@ def _tombstones(gone: pa.Table, stream: Stream, reading: Reading) -> pa.Table:
     # A tombstone says again what its row said last: whatever the row was part of has to know.
     for index, text in enumerate(gone["payload"].to_pylist()):
         number = gone["landing_number"][index].as_py()
-        values = chr(31).join(str(keys[column][index]) for column in stream.key)
+        values = chr(31).join(str(keys[column][index]).strip(" ") for column in stream.key)
         rows.append(
             {
                 "ordinal": reading.ordinal + index,
                 # The version that it ends is part of the key: the same deletion lands once.
-                "row_key": f"d:{values}:{number}",
+                "row_key": f"d:{values}{chr(31)}{number}",
                 "position": f"{stream.table}:gone after {number}",
                 "occurred_at": reading.now,
                 "payload": text,

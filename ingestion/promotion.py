@@ -4,8 +4,8 @@ Belongs here: which row lands, which is a duplicate, which is quarantined, the o
 the account of it. Does not belong here: reading any source.
 
 The first landing of a key wins. A row of the same key and content is a duplicate; of the same key
-and other content, a conflict. A server's row that has no version and goes back to what it said
-before is no duplicate: it lands once more, so that the newest landing is what the server says.
+and other content, a conflict. A server's row that holds again what it said before lands once more
+(`returning`), so that the newest landing is what the server says.
 Rows that the loader wrote twice after a kill are told by (load_id, ordinal) and count once.
 """
 
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from cdp.config.sources import load_sources
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Warehouse
 from ingestion.inbox import inbox_table, reads_table
+from ingestion.returning import let_return, streams_of_servers
 
 _ACCOUNTS = """
 CREATE TABLE IF NOT EXISTS raw.loads (
@@ -49,50 +49,6 @@ CREATE TABLE IF NOT EXISTS raw."{source}" (
 """
 # Trying every compression on the widest columns, and any on keys and hashes, which none makes
 # smaller, took longer than all the rest of writing a row.
-
-
-_KEY = "regexp_extract(row_key, '^[kd]:(.*?):([0-9a-f]{{32}}(:[0-9]+)?|[0-9]+)$', 1)"
-"""The primary key in the key of a row without a version, or in that of its tombstone."""
-
-_RETURNED = f"""
-CREATE OR REPLACE TEMPORARY TABLE landing_verdicts AS
-WITH fresh AS ({{fresh}}),
-repeated AS (
-    SELECT fresh.ordinal, fresh.stream, fresh.row_key, fresh.payload_hash, {_KEY} AS key
-    FROM fresh
-    WHERE fresh.stream IN (SELECT unnest($streams)) AND fresh.ordinal IN (
-        SELECT ordinal FROM landing_verdicts WHERE verdict = 'duplicate'
-    ) AND fresh.row_key IN (SELECT row_key FROM {{raw}})
-),
-newest AS (
-    SELECT stream, {_KEY} AS key, max(landing_number) AS landing_number,
-           arg_max(payload_hash, landing_number) AS payload_hash,
-           arg_max(is_deleted, landing_number) AS is_deleted
-    FROM {{raw}}
-    WHERE stream IN (SELECT unnest($streams)) AND key IN (SELECT repeated.key FROM repeated)
-    GROUP BY ALL
-),
-returned AS (
-    SELECT any_value(repeated.ordinal) AS ordinal,
-           any_value(repeated.row_key || ':' || newest.landing_number) AS row_key
-    FROM repeated JOIN newest USING (stream, key)
-    WHERE newest.is_deleted OR newest.payload_hash <> repeated.payload_hash
-    GROUP BY stream, key
-),
-landed AS (SELECT count(*) AS n FROM landing_verdicts WHERE verdict = 'landed')
-SELECT verdicts.ordinal,
-       CASE WHEN returned.ordinal IS NULL THEN verdict ELSE 'landed' END AS verdict,
-       returned.row_key,
-       CASE
-           WHEN returned.ordinal IS NULL THEN verdicts.landing_number
-           ELSE $base + landed.n + row_number() OVER (
-               PARTITION BY returned.ordinal IS NULL ORDER BY verdicts.ordinal
-           )
-       END AS landing_number
-FROM landing_verdicts AS verdicts
-CROSS JOIN landed
-LEFT JOIN returned ON verdicts.ordinal = returned.ordinal
-"""
 
 
 class DoesNotReconcile(RuntimeError):
@@ -187,7 +143,7 @@ def _promote_load(
     reads = _reads(source, load_id, cursor)
     counts = (0, 0, 0)
     if _exists(cursor, inbox_table(source)):
-        counts = _promote_rows(source, load_id, now, cursor, _unversioned(source, warehouse))
+        counts = _promote_rows(source, load_id, now, cursor, streams_of_servers(source, warehouse))
     landed, duplicate, quarantined = counts
     read = sum(row[2] for row in reads)
     if read != landed + duplicate + quarantined:
@@ -222,20 +178,12 @@ def _reads(source: str, load_id: str, cursor: duckdb.DuckDBPyConnection) -> list
     ).fetchall()
 
 
-def _unversioned(source: str, warehouse: Warehouse) -> list[str]:
-    """Streams of a server whose rows say nothing of their version: what is read is what holds."""
-    declared = load_sources(warehouse.settings).sources.get(source)
-    if declared is None or declared.kind == "files":
-        return []
-    return [name for name, stream in declared.streams.items() if stream.version is None]
-
-
 def _promote_rows(
     source: str,
     load_id: str,
     now: object,
     cursor: duckdb.DuckDBPyConnection,
-    unversioned: Sequence[str],
+    servers: Sequence[str],
 ) -> tuple[int, int, int]:
     inbox, raw = f'landing."{inbox_table(source)}"', f'raw."{source}"'
     total, distinct, keyed, keys = cursor.execute(
@@ -285,11 +233,7 @@ def _promote_rows(
         """,
         {"load_id": load_id, "base": base[0]},
     )
-    if unversioned:
-        cursor.execute(
-            _RETURNED.format(raw=raw, fresh=fresh),
-            {"load_id": load_id, "streams": list(unversioned), "base": base[0]},
-        )
+    let_return(cursor, raw=raw, fresh=fresh, load_id=load_id, base=base[0], streams=servers)
     cursor.execute(
         f"""
         INSERT INTO {raw}

@@ -31,9 +31,12 @@ def _query(stream: Stream) -> str:
 
     keys = [f"nullif(trim({field(column)}), '')" for column in stream.key]
     missing = " OR ".join(f"{key} IS NULL" for key in keys) or "false"
-    version = f"coalesce({field(stream.version)}, md5(text))" if stream.version else "md5(text)"
+    version = "md5(text)"
+    if stream.version:
+        version = f"coalesce(replace({field(stream.version)}, chr(31), ' '), md5(text))"
     if keys:
-        key = "'k:' || " + " || chr(31) || ".join(keys) + f" || ':' || {version}"
+        # Parted by what stands in no key, so that neither keys nor versions run into each other.
+        key = "'k:' || " + " || chr(31) || ".join([*keys, version])
     else:
         key = "'p:' || position || ':' || md5(text)"
     checks = [check for each in stream.maps for check in _type_checks(each, field)]
