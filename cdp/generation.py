@@ -2,7 +2,7 @@
 
 Belongs here: which generated folder belongs to which declaration, comparing and writing files, and
 putting together a project for a configuration other than the clone's own. Does not belong here:
-the text of any model (`cdp.config.staging_models`, `cdp.segmentation.generation`).
+the text of any model (`cdp.config`, `cdp.segmentation.generation`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdp.config import staging_models
+from cdp.config import staging_models, version_models
 from cdp.config.sources import load_sources
 from cdp.segmentation import generation as segment_models
 from cdp.segmentation.definitions import load_catalogue, load_definitions
@@ -39,7 +39,8 @@ def wanted_files(settings: Settings) -> dict[str, str]:
     Raises:
         ConfigError: a declaration is wrong.
     """
-    staging = staging_models.models(load_sources(settings))
+    sources = load_sources(settings)
+    staging = staging_models.models(sources) | version_models.models(sources)
     catalogue = load_catalogue(settings.config)
     definitions = load_definitions(settings.config, catalogue, settings.base_currency)
     segments = segment_models.models(definitions, catalogue)

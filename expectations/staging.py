@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from cdp.config.sources import Sources
 from cdp.config.staging_models import UNIONS, StagedEntity, json_path, staged_entities
+from cdp.config.version_models import VERSIONS
 from expectations.checks import (
     Check,
     Gate,
@@ -56,6 +57,9 @@ def checks(gate: Gate, sources: Sources) -> list[Check]:
     for union, entities in UNIONS.items():
         feeding = [each for each in staged if each.entity.name in entities]
         found.append(_union(gate, f"int_{union}", feeding))
+    for name, entities in VERSIONS.items():
+        feeding = [each for each in staged if each.entity.name in entities]
+        found += _versions(gate, name, feeding)
     found.append(
         same_total(
             "has one row per row of staging.int_all_events",
@@ -170,3 +174,27 @@ def _union(gate: Gate, name: str, feeding: Sequence[StagedEntity]) -> Check:
         [("staging", each.model) for each in feeding],
         unit="rows too many or too few",
     )
+
+
+def _versions(gate: Gate, name: str, feeding: Sequence[StagedEntity]) -> list[Check]:
+    """Every version that has landed is seen, where no map of the model picks rows."""
+    if any(each.map and each.map.where for each in feeding):
+        return []
+    parts = [
+        f"(SELECT count(*) FROM {relation('raw', each.source.name)} "
+        f"WHERE stream = {literal(each.stream)} AND NOT is_deleted AND {gate.scope.landed})"
+        for each in feeding
+    ]
+    return [
+        same_total(
+            "has every version that has landed",
+            ("staging", name),
+            (
+                "versions",
+                f"SELECT count(*) FROM {relation('staging', name)} WHERE {gate.scope.landed}",
+            ),
+            ("landed", f"SELECT {' + '.join(parts) or '0'}"),
+            [("raw", each.source.name) for each in feeding],
+            unit="versions too many or too few",
+        )
+    ]

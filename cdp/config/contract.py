@@ -33,12 +33,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Entity:
-    """One canonical entity: its grain, the columns that identify a row, and all its columns."""
+    """One canonical entity.
+
+    Attributes:
+        grain: what one row is.
+        key: the columns that identify a row.
+        evidence: of a mutable row, the columns that say who it is about, and when it was so.
+    """
 
     name: str
     grain: str
     key: tuple[str, ...]
     columns: dict[str, Column]
+    evidence: tuple[str, ...] = ()
 
 
 def _columns(**described: tuple[ColumnType, str]) -> dict[str, Column]:
@@ -126,6 +133,17 @@ CONTACTS = Entity(
             "Contacts that the source merged into this one, parted by semicolons.",
         ),
     ),
+    evidence=(
+        "contact_id",
+        "email",
+        "phone",
+        "phone_country",
+        "country",
+        "created_at",
+        "updated_at",
+        "merged_into_id",
+        "merged_ids",
+    ),
 )
 
 ORDERS = Entity(
@@ -156,6 +174,7 @@ ORDERS = Entity(
             "When the source deleted it, UTC; null while it lives.",
         ),
     ),
+    evidence=("customer_id", "anonymous_id", "email", "phone", "country", "ordered_at"),
 )
 
 ORDER_LINES = Entity(
@@ -205,6 +224,7 @@ REFUNDS = Entity(
             "When the source deleted it, UTC; null while it lives.",
         ),
     ),
+    evidence=("customer_id", "refunded_at"),
 )
 
 PRODUCTS = Entity(
@@ -252,6 +272,7 @@ CONSENTS = Entity(
         method=("text", "How it was collected."),
         evidence=("json", "The raw evidence."),
     ),
+    evidence=("subject_type", "subject_id", "decided_at"),
 )
 
 MEMBERSHIPS = Entity(
@@ -270,6 +291,7 @@ MEMBERSHIPS = Entity(
             "When the source deleted it, UTC; null while it lives.",
         ),
     ),
+    evidence=("subject_type", "subject_id", "joined_at"),
 )
 
 ENTITIES: dict[str, Entity] = {
@@ -282,6 +304,7 @@ ENTITIES: dict[str, Entity] = {
             "One row per customer of a source, its latest version.",
             CONTACTS.key,
             CONTACTS.columns,
+            CONTACTS.evidence,
         ),
         ORDERS,
         ORDER_LINES,

@@ -8,6 +8,7 @@ shape of a declaration (`cdp.config.sources`), writing files (`cdp.generation`).
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import yaml
@@ -156,7 +157,6 @@ def _landed(staged: StagedEntity) -> str:
 
 def _parsed(paths: list[str]) -> tuple[str, str]:
     """The CTE that parses a payload once, and the list of paths that stands above the query."""
-    listed = ",\n".join(f"    '{_jinja_text(path)}'" for path in paths)
     parsed = """
 parsed as (
 
@@ -167,7 +167,13 @@ parsed as (
 
 ),
 """
-    return parsed, f"{{%- set paths = [\n{listed}\n] %}}\n\n"
+    return parsed, paths_header(paths)
+
+
+def paths_header(paths: Iterable[str]) -> str:
+    """The list of paths that `json_fields` parses and `json_field` takes from."""
+    listed = ",\n".join(f"    '{_jinja_text(path)}'" for path in paths)
+    return f"{{%- set paths = [\n{listed}\n] %}}\n\n"
 
 
 def _event_selects(staged: StagedEntity) -> str:
@@ -187,7 +193,7 @@ def _event_selects(staged: StagedEntity) -> str:
                 text = f"upper({text})"
             selects.append(f"{_typed(text, column)} as {name}")
     else:
-        mapping = _Mapping(staged)
+        mapping = MapSql(staged)
         paths = mapping.paths
         for name, column in columns.items():
             if name in times:
@@ -222,7 +228,7 @@ select * from typed
 
 def _row_selects(staged: StagedEntity) -> str:
     entity = staged.entity
-    mapping = _Mapping(staged)
+    mapping = MapSql(staged)
     parsed, header = _parsed(mapping.paths)
     selects = [
         f"{mapping.column(name, column)} as {name}" for name, column in entity.columns.items()
@@ -322,20 +328,22 @@ from latest
 """
 
 
-class _Mapping:
-    """SQL of the columns of one map over the JSON paths that it needs."""
+class MapSql:
+    """SQL of the columns of one map, or of `only` some of them, over the JSON paths needed."""
 
-    def __init__(self, staged: StagedEntity) -> None:
+    def __init__(self, staged: StagedEntity, only: Collection[str] | None = None) -> None:
         assert staged.map is not None
         self._map, self._staged = staged.map, staged
         self._zone = str(staged.source.options.get("timezone", "UTC"))
         self._nests = staged.source.streams[staged.stream].nests
         found: list[str] = []
-        for value in self._map.columns.values():
+        for name, value in self._map.columns.items():
+            if only is not None and name not in only:
+                continue
             if isinstance(value, str):
                 found.append(json_path(value, nests=self._nests))
             elif isinstance(value, Expression):
-                found += [json_path(name, nests=self._nests) for name in column_names(value.sql)]
+                found += [json_path(each, nests=self._nests) for each in column_names(value.sql)]
         if self._map.where:
             names = column_names(self._map.where)
             found += [json_path(name, nests=self._nests) for name in names]
@@ -344,6 +352,10 @@ class _Mapping:
     def expression(self, sql: str) -> str:
         """An expression of the map over the paths."""
         return _expression(sql, self.paths, self._nests)
+
+    def condition(self) -> str | None:
+        """Which rows of the stream the map takes; None where it takes all."""
+        return self.expression(self._map.where) if self._map.where else None
 
     def column(self, name: str, column: Column) -> str:
         """SQL of one canonical column; null of its type where the map leaves it out."""
@@ -502,7 +514,7 @@ def _models_yaml(staged: list[StagedEntity]) -> str:
     described = []
     for each in staged:
         described.append(
-            _described(
+            described_model(
                 each.model,
                 f"{each.entity.grain} Stream {each.stream} of {each.source.name}: "
                 f"{each.source.description}",
@@ -528,7 +540,7 @@ def _models_yaml(staged: list[StagedEntity]) -> str:
             "data platform",
         )
         described.append(
-            _described(
+            described_model(
                 f"int_{union}",
                 f"{ENTITIES[entities[0]].grain} All sources' {names} together.",
                 columns,
@@ -545,13 +557,14 @@ def _row_key_columns(entity: Entity) -> list[str]:
     return ["source", *_key(entity)]
 
 
-def _described(
+def described_model(
     name: str,
     description: str,
     columns: dict[str, tuple[str, str]],
     owner: str,
     key: list[str],
 ) -> dict[str, object]:
+    """What a model's YAML says of it."""
     meta: dict[str, object] = {
         "stage": "staging",
         "kind": "current",

@@ -168,6 +168,14 @@ FAULTS = [
         "CREATE VIEW staging.int_events AS FROM staging.copied WHERE landing_number < 4",
         ("staging.int_events", "has one row per row of staging.int_all_events"),
     ),
+    _fault(
+        "staging",
+        "CREATE TABLE staging.copied AS FROM staging.int_contact_versions "
+        "WHERE landing_number > 7; "
+        "DROP VIEW staging.int_contact_versions; "
+        "CREATE VIEW staging.int_contact_versions AS FROM staging.copied",
+        ("staging.int_contact_versions", "has every version that has landed"),
+    ),
     # --- identity ---
     _fault(
         "identity",

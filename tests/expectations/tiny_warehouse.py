@@ -85,7 +85,14 @@ _UNIONS = {
     "int_consents": ["stg_consent__consents"],
 }
 
-VIEWS = frozenset(_UNIONS) | {"int_memberships"}
+_VERSIONS = {
+    "int_contact_versions": [("shop", "customers"), ("crm", "contacts")],
+    "int_order_versions": [("shop", "orders")],
+    "int_refund_versions": [("shop", "refunds")],
+    "int_consent_versions": [("consent", "consents")],
+}
+
+VIEWS = frozenset(_UNIONS | _VERSIONS) | {"int_memberships", "int_membership_versions"}
 
 ROWS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("identity", "identifier_births"): [
@@ -335,6 +342,14 @@ class TinyWarehouse:
                 for column, (kind, _) in model.columns.items()
             )
             parts.append(f"SELECT {selected} FROM staging.{staged}")
+        for source, stream in _VERSIONS.get(name, []):
+            selected = ", ".join(
+                column if column in ENVELOPE else f"CAST(NULL AS {kind}) AS {column}"
+                for column, (kind, _) in model.columns.items()
+            )
+            parts.append(
+                f"SELECT {selected} FROM raw.{source} WHERE stream = '{stream}' AND NOT is_deleted"
+            )
         nothing = ", ".join(
             f"CAST(NULL AS {kind}) AS {column}" for column, (kind, _) in model.columns.items()
         )

@@ -1,10 +1,9 @@
-{#- Recorded: staging keeps the latest version of a mutable row, but that two identifiers stood
-    together in an earlier version stays a fact, which a rebuild must not forget. -#}
+{#- Of mutable rows every version is read, not what staging has of them: that two identifiers stood
+    together stays a fact when the row says something else, whenever builds happened. -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
-    unique_key='tuple_key',
-    full_refresh=false
+    unique_key='tuple_key'
 ) }}
 
 {%- set identifiers = [
@@ -22,35 +21,35 @@ with events as (
 
 contacts as (
 
-    select * from {{ ref('int_contacts') }}
+    select * from {{ ref('int_contact_versions') }}
     where {{ fresh }}
 
 ),
 
 orders as (
 
-    select * from {{ ref('int_orders') }}
+    select * from {{ ref('int_order_versions') }}
     where {{ fresh }}
 
 ),
 
 refunds as (
 
-    select * from {{ ref('int_refunds') }}
+    select * from {{ ref('int_refund_versions') }}
     where {{ fresh }}
 
 ),
 
 consents as (
 
-    select * from {{ ref('int_consents') }}
+    select * from {{ ref('int_consent_versions') }}
     where {{ fresh }}
 
 ),
 
 memberships as (
 
-    select * from {{ ref('int_memberships') }}
+    select * from {{ ref('int_membership_versions') }}
     where {{ fresh }}
 
 ),

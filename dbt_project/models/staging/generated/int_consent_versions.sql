@@ -1,0 +1,26 @@
+-- Generated from config/sources.yml by `cdp generate`; change that file instead.
+{{ config(materialized='view') }}
+
+{%- set paths = [
+    '$."subject"."type"',
+    '$."subject"."value"',
+    '$."at"'
+] %}
+
+select
+    'consent' as source,
+    stream,
+    row_key,
+    landed_at,
+    landing_number,
+    {{ as_type(json_field('fields', paths, 0), 'varchar') }} as subject_type,
+    {{ as_type(json_field('fields', paths, 1), 'varchar') }} as subject_id,
+    {{ as_utc(json_field('fields', paths, 2), 'UTC') }} as decided_at,
+    'consent_id' as id_type
+from (
+    select
+        *,
+        {{ json_fields('payload', paths) }} as fields
+    from {{ source('raw', 'consent') }}
+    where stream = 'consents' and not is_deleted
+) as parsed

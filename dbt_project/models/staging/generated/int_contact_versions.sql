@@ -1,0 +1,72 @@
+-- Generated from config/sources.yml by `cdp generate`; change that file instead.
+{{ config(materialized='view') }}
+
+{%- set paths = [
+    '$."customer_no"',
+    '$."email_address"',
+    '$."phone_number"',
+    '$."phone_region"',
+    '$."country_code"',
+    '$."created_at"',
+    '$."updated_at"'
+] %}
+
+select
+    'shop' as source,
+    stream,
+    row_key,
+    landed_at,
+    landing_number,
+    {{ as_type(json_field('fields', paths, 0), 'varchar') }} as contact_id,
+    {{ as_type(json_field('fields', paths, 1), 'varchar') }} as email,
+    {{ as_type(json_field('fields', paths, 2), 'varchar') }} as phone,
+    {{ as_type(json_field('fields', paths, 3), 'varchar') }} as phone_country,
+    {{ as_type(json_field('fields', paths, 4), 'varchar') }} as country,
+    {{ as_utc(json_field('fields', paths, 5), 'UTC') }} as created_at,
+    {{ as_utc(json_field('fields', paths, 6), 'UTC') }} as updated_at,
+    cast(null as varchar) as merged_into_id,
+    cast(null as varchar) as merged_ids,
+    'user_id' as id_type
+from (
+    select
+        *,
+        {{ json_fields('payload', paths) }} as fields
+    from {{ source('raw', 'shop') }}
+    where stream = 'customers' and not is_deleted
+) as parsed
+
+union all
+
+{%- set paths = [
+    '$."Id"',
+    '$."Email"',
+    '$."MobilePhone"',
+    '$."MailingCountryCode"',
+    '$."CreatedDate"',
+    '$."LastModifiedDate"',
+    '$."MasterRecordId"'
+] %}
+
+select
+    'crm' as source,
+    stream,
+    row_key,
+    landed_at,
+    landing_number,
+    {{ as_type(json_field('fields', paths, 0), 'varchar') }} as contact_id,
+    {{ as_type(json_field('fields', paths, 1), 'varchar') }} as email,
+    {{ as_type(json_field('fields', paths, 2), 'varchar') }} as phone,
+    {{ as_type(json_field('fields', paths, 3), 'varchar') }} as phone_country,
+    {{ as_type(json_field('fields', paths, 3), 'varchar') }} as country,
+    {{ as_utc(json_field('fields', paths, 4), 'UTC') }} as created_at,
+    {{ as_utc(json_field('fields', paths, 5), 'UTC') }} as updated_at,
+    {{ as_type(json_field('fields', paths, 6), 'varchar') }} as merged_into_id,
+    cast(null as varchar) as merged_ids,
+    'crm_id' as id_type
+from (
+    select
+        *,
+        {{ json_fields('payload', paths) }} as fields
+    from {{ source('raw', 'crm') }}
+    where stream = 'contacts' and not is_deleted
+) as parsed
