@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from dlt.common import jsonpath
 
 from cdp.config.sources import Stream, resolve
 from cdp.warehouse.store import Warehouse
+from ingestion import json_text
 from ingestion.addresses import check_address
 from ingestion.failures import SourceFailed
 from ingestion.judging import RawRows
@@ -51,7 +51,9 @@ def rest_rows(
         check_address(str(token_from), allow_private=allow_private)
     client: dict[str, Any] = {
         "base_url": options["base_url"],
-        "session": _session(allow_private, [str(options["base_url"]), str(token_from or "")]),
+        "session": _session(
+            source.name, allow_private, [str(options["base_url"]), str(token_from or "")]
+        ),
     }
     for name in ("auth", "headers", "paginator"):
         if name in options:
@@ -102,10 +104,7 @@ def _enveloped(resource: Any, name: str, stream: Stream, reading: Reading) -> An
     def envelopes(items: Any) -> Iterator[pa.Table]:
         rows = items if isinstance(items, list) else [items]
         before = reading.ordinal
-        texts = [
-            json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass")
-            for row in rows
-        ]
+        texts = [_text(row) for row in rows]
         positions = [f"{place}:{before + index}" for index in range(len(rows))]
         yield from reading.add(
             RawRows(pa.array(texts, pa.binary()), pa.array(positions, pa.string())), name
@@ -114,6 +113,13 @@ def _enveloped(resource: Any, name: str, stream: Stream, reading: Reading) -> An
         reading.rows_read[name] += len(rows)
 
     return resource | envelopes
+
+
+def _text(row: Any) -> bytes:
+    """A row as the server wrote it; what is no object is kept out anyway, and told in our words."""
+    if isinstance(row, json_text.Object):
+        return row.text
+    return json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass")
 
 
 def _may_see(url: str, declared: list[str]) -> bool:
@@ -130,10 +136,11 @@ def _may_see(url: str, declared: list[str]) -> bool:
     return asked in known or asked in [("https", host, 443) for _, host, _ in known]
 
 
-def _session(allow_private: bool, declared: list[str]) -> Any:
+def _session(source: str, allow_private: bool, declared: list[str]) -> Any:
     """A session that asks no address inside, waits as long as the server says, and gives up.
 
-    It shows its secrets to the declared servers alone, wherever a link or a redirect leads.
+    It gives up at once where the server asks for more patience than a run has. It shows its secrets
+    to the declared servers alone, wherever a link or a redirect leads.
     """
     import requests
     import tenacity
@@ -143,12 +150,15 @@ def _session(allow_private: bool, declared: list[str]) -> Any:
 
     def wait(state: tenacity.RetryCallState) -> float:
         asked = _retry_after(_answer(state))
-        return patience(state) if asked is None else min(asked, LONGEST_WAIT_SECONDS)
+        return patience(state) if asked is None else asked
 
     def again(state: tenacity.RetryCallState) -> bool:
         answer = _answer(state)
         if answer is not None:
-            return bool(answer.status_code == 429 or answer.status_code >= 500)
+            passes = bool(answer.status_code == 429 or answer.status_code >= 500)
+            if passes:
+                _refuse_to_wait(source, _retry_after(answer))
+            return passes
         error = state.outcome.exception() if state.outcome else None
         passing = (
             requests.exceptions.ConnectionError,
@@ -192,7 +202,7 @@ def _answer(state: Any) -> Any:
 def _retry_after(answer: Any) -> float | None:
     """Seconds for which a server asked to be left alone: a number, or a date (RFC 9110, 10.2.3)."""
     told = "" if answer is None else str(answer.headers.get("Retry-After", "")).strip()
-    if told.isdigit():
+    if told.isascii() and told.isdigit():
         return float(told)
     try:
         moment = parsedate_to_datetime(told)
@@ -202,18 +212,33 @@ def _retry_after(answer: Any) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
+def _refuse_to_wait(source: str, seconds: float | None) -> None:
+    """End where a server asks to be left alone for longer than the warehouse may be held.
+
+    Raises:
+        SourceFailed: says until when.
+    """
+    if seconds is None or seconds <= LONGEST_WAIT_SECONDS:
+        return
+    until = datetime.now(UTC) + timedelta(seconds=min(seconds, 365 * 86_400))
+    raise SourceFailed(
+        f"source {source}: the API asks to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC, "
+        f"longer than the {LONGEST_WAIT_SECONDS} seconds that a run waits; run again after that"
+    )
+
+
 def _checked(source: str, selector: str | None) -> Any:
     """A look at each answer before its rows are taken from it.
 
-    Numbers keep their digits, and an answer without the declared rows is an error: dlt would take
-    it for one that has none.
+    Rows keep their texts, and an answer without the declared rows is an error: dlt would take it
+    for one that has none.
     """
 
     def check(response: Any, *_: Any, **__: Any) -> Any:
         if response.status_code >= 400 or response.is_redirect:
             return response
         try:
-            body = json.loads(response.content, parse_float=Decimal)
+            body = json_text.parse(response.content)
         except ValueError as error:
             raise SourceFailed(
                 f"source {source}: the API answered with no JSON; look at `base_url` and `auth`"

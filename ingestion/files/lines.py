@@ -55,7 +55,7 @@ def read_lines(raw: BinaryIO, ending: Ending) -> Iterator[LineBlock]:
     """
     pending = b""
     number = 1
-    for block in _decoded(_decompressed(raw, ending)):
+    for block in read_blocks(raw, ending):
         data = pending + block if pending else block
         cut = data.rfind(b"\n")
         if cut < 0:
@@ -70,6 +70,14 @@ def read_lines(raw: BinaryIO, ending: Ending) -> Iterator[LineBlock]:
         yield LineBlock(pa.array([pending.rstrip(b"\r")], pa.binary()), number)
         number += 1
     ending.lines = number - 1
+
+
+def read_blocks(raw: BinaryIO, ending: Ending) -> Iterator[bytes]:
+    """The bytes of a file, plain or gzip, as UTF-8, a bounded number at a time.
+
+    Damage of the compression ends them where it begins; `ending` says so.
+    """
+    return _decoded(_decompressed(raw, ending))
 
 
 def _split(data: bytes) -> pa.Array:

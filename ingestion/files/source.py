@@ -34,8 +34,8 @@ def read_task(task: Task, stream: Stream, reading: Reading) -> Iterator[pa.Table
         if stream.format in ("segment", "ndjson") and not task.file.path.endswith(".parquet"):
             whole, state = yield from _lines(task, counted, reading)
         else:
-            yield from _table(task, counted, stream, reading)
-            whole, state = reading.ordinal - before, str(task.state)
+            state = yield from _table(task, counted, stream, reading)
+            whole = reading.ordinal - before
         size, fingerprint = counted.finish()
     reading.reads.append(
         Read(
@@ -93,7 +93,10 @@ def _numbered(lines: pa.Array, first: int, path: str) -> RawRows:
     return RawRows(lines, positions)
 
 
-def _table(task: Task, opened: _Counted, stream: Stream, reading: Reading) -> Iterator[pa.Table]:
+def _table(
+    task: Task, opened: _Counted, stream: Stream, reading: Reading
+) -> Generator[pa.Table, None, str]:
+    ending = Ending()
     path = task.file.path
     batches: Iterator[TableRows]
     if stream.format == "csv":
@@ -102,11 +105,12 @@ def _table(task: Task, opened: _Counted, stream: Stream, reading: Reading) -> It
         messages = stream.format == "segment"
         batches = read_parquet(opened, path, reading.cursor, messages=messages)  # type: ignore[arg-type]
     else:
-        batches = read_json(opened, path)  # type: ignore[arg-type]
+        batches = read_json(opened, path, ending)  # type: ignore[arg-type]
     for batch in batches:
         yield from reading.add(batch.rows, task.stream)
         for position, reason, raw_bytes in batch.refused:
             reading.refuse(task.stream, position, reason, raw_bytes)
+    return "incomplete" if ending.broken else str(task.state)
 
 
 class _Counted:

@@ -9,20 +9,22 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, BinaryIO
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from ingestion.envelope import MAX_ROW_BYTES
+from ingestion.files.lines import Ending, read_blocks
+from ingestion.json_text import Items
 from ingestion.judging import RawRows
 from ingestion.rows import as_json_rows
 
@@ -97,8 +99,13 @@ def read_csv(
 
 def _unreadable(path: str, reason: str, content: bytes) -> TableRows:
     """A file of which nothing can be read."""
+    return _refused(path, 1, reason, content)
+
+
+def _refused(path: str, number: int, reason: str, content: bytes) -> TableRows:
+    """What stands at one place of a file and is no row."""
     none = RawRows(pa.array([], pa.binary()), pa.array([], pa.string()))
-    return TableRows(none, [(f"{path}:1", reason, content[: 1 << 20])])
+    return TableRows(none, [(f"{path}:{number}", reason, content[: 1 << 20])])
 
 
 def _without_preamble(content: bytes) -> tuple[bytes, int]:
@@ -278,44 +285,28 @@ def _messages(column: pa.ChunkedArray) -> pa.Array | None:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.binary())
 
 
-class _Object(dict[str, Any]):
-    """A JSON object that knows whether a key stood twice in it."""
+def read_json(opened: BinaryIO, path: str, ending: Ending) -> Iterator[TableRows]:
+    """Items of a JSON file that holds a list, or one object, each byte by byte as it stands.
 
-    doubled = False
+    What is wrong with an item is for its judge to say, so it costs no other.
+    """
+    items = Items(MAX_ROW_BYTES)
+    for block in read_blocks(opened, ending):
+        for texts in items.feed(block):
+            first = items.count - len(texts) + 1
+            yield TableRows(RawRows(texts, _positions(path, first, len(texts))))
+    rest = items.rest()
+    if ending.broken or items.state == "list":
+        yield _refused(path, items.count + 1, "truncated_file", rest)
+    elif items.state == "single" and rest.startswith(b"{"):
+        yield TableRows(RawRows(pa.array([rest], pa.binary()), _positions(path, 1, 1)))
+    elif items.state != "after" or rest:
+        yield _refused(path, items.count + 1, "unreadable_file", rest)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> _Object:
-    made = _Object(pairs)
-    made.doubled = len(made) < len(pairs)
-    return made
-
-
-def read_json(opened: BinaryIO, path: str) -> Iterator[TableRows]:
-    """Items of a JSON file that holds a list, or one object; numbers keep their digits."""
-    raw = opened.read()
-    try:
-        content = _as_utf8(raw)
-    except DAMAGE:
-        yield _unreadable(path, "truncated_file", raw)
-        return
-    try:
-        value = json.loads(content, object_pairs_hook=_object, parse_float=Decimal)
-    except (ValueError, RecursionError, ArithmeticError):
-        yield _unreadable(path, "unreadable_file", content)
-        return
-    items = value if isinstance(value, list) else [value]
-    texts, positions, refused = [], [], []
-    for number, item in enumerate(items, 1):
-        text = json.dumps(item, ensure_ascii=False, default=str)
-        told = text.encode("utf-8", "surrogatepass")
-        if isinstance(item, _Object) and item.doubled:
-            refused.append((f"{path}:{number}", "duplicate_key_in_object", told))
-            continue
-        texts.append(told)
-        positions.append(f"{path}:{number}")
-    yield TableRows(
-        RawRows(pa.array(texts, pa.binary()), pa.array(positions, pa.string())), refused
-    )
+def _positions(path: str, first: int, count: int) -> pa.Array:
+    numbers = pa.array(np.arange(first, first + count), pa.int64()).cast(pa.string())
+    return pc.binary_join_element_wise(path, numbers, ":")
 
 
 def _as_utf8(content: bytes) -> bytes:

@@ -169,10 +169,70 @@ def test_numbers_of_a_json_file_keep_their_digits_and_a_key_stands_once(landing:
     content = b'[{"Id": 12345678901234567890}, {"Id": 2, "Id": 3}, {"Id": 4, "x": 0.10}]'
     landing.put("numbers.json", content, "crm")
     landing.land("crm")
-    first, second = landing.payloads("crm")
-    assert first["Id"] == 12345678901234567890
-    assert str(second["x"]) == "0.10"
+    payloads = landing.rows("SELECT payload FROM raw.crm ORDER BY landing_number")
+    assert payloads == [('{"Id": 12345678901234567890}',), ('{"Id": 4, "x": 0.10}',)]
     assert landing.reasons() == {"duplicate_key_in_object": 1}
+
+
+ODD_ITEMS: dict[str, tuple[bytes, str]] = {
+    "deep": (b'{"Id": 2, "x": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", "too_deep"),
+    "no text": (b'{"Id": 2, "Mail": "\xff"}', "invalid_utf8"),
+    "a bracket too many": (b'{"Id": 2}}', "malformed_json"),
+    "a bare word": (b"nothing", "malformed_json"),
+    "a trailing comma": (b'{"Id": 2,}', "malformed_json"),
+    "nothing": (b"", "malformed_json"),
+    "a list": (b"[1, 2]", "not_an_object"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_an_odd_item_of_a_json_list_costs_no_other(landing: Landing, packed: bool) -> None:
+    declare(landing, "json")
+    items = [b'{"Id": 1}']
+    for item, _ in ODD_ITEMS.values():
+        items += [item, b'{"Id": %d}' % (len(items) + 2)]
+    content = b"[\n" + b",\n".join(items) + b"\n]\n"
+    landing.put("odd.json", gzip.compress(content) if packed else content, "crm")
+    assert landing.land("crm").rows_read == len(items)
+    assert [row["Id"] for row in landing.payloads("crm")] == list(range(1, len(items) + 1, 2))
+    kept_out = landing.rows(
+        "SELECT reason, raw_bytes FROM raw.quarantine ORDER BY length(position), position"
+    )
+    assert kept_out == [(reason, item) for item, reason in ODD_ITEMS.values()]
+    assert landing.land("crm").rows_read == 0
+
+
+JSON_FILES: dict[str, tuple[bytes, list[int], list[str]]] = {
+    "cut off": (b'[{"Id": 10}, {"Id": 11}, {"Id"', [10, 11], ["truncated_file"]),
+    "packed and cut off": (
+        gzip.compress(b'[{"Id": 20}, {"Id": 21}]')[:-6],
+        [20, 21],
+        ["truncated_file"],
+    ),
+    "more behind the list": (b'[{"Id": 30}] {"Id": 31}', [30], ["unreadable_file"]),
+    "another format": (b"Id,Mail\n1,a@example.org\n", [], ["unreadable_file"]),
+    "blank": (b"  \n", [], ["unreadable_file"]),
+    "one object": (b'{"Id": 40}', [40], []),
+    "an empty list": (b"[]", [], []),
+}
+
+
+def test_what_a_json_file_holds_lands_and_the_rest_is_told(landing: Landing) -> None:
+    declare(landing, "json")
+    for name, (content, _, _) in JSON_FILES.items():
+        landing.put(f"{name}.json", content, "crm")
+    landing.land("crm")
+    for name, (_, landed, reasons) in JSON_FILES.items():
+        file = f"{name}.json:"
+        found = landing.rows(
+            "SELECT json_extract(payload, '$.Id') FROM raw.crm WHERE starts_with(position, ?) "
+            "ORDER BY landing_number",
+            [file],
+        )
+        assert [int(number) for (number,) in found] == landed
+        assert landing.rows(
+            "SELECT reason FROM raw.quarantine WHERE starts_with(position, ?)", [file]
+        ) == [(reason,) for reason in reasons]
 
 
 def test_a_value_that_an_expression_fails_on_is_kept_out_alone(landing: Landing) -> None:
