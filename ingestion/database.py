@@ -19,6 +19,7 @@ import pyarrow as pa
 from cdp.config.sources import Source, Stream
 from cdp.config.staging_models import json_path
 from cdp.warehouse.store import Warehouse
+from ingestion.database_sessions import engine_arguments, in_session
 from ingestion.failures import SourceFailed
 from ingestion.judging import BODY, RawRows
 from ingestion.reading import Reading
@@ -132,31 +133,14 @@ def _table(
         table_adapter_callback=all_text,
         query_adapter_callback=as_text,
         backend_kwargs={"tz": "UTC"},
-        engine_adapter_callback=partial(_in_zone, zone=_zone(source)),
+        engine_kwargs=engine_arguments(source, str(source.option("url", warehouse.settings))),
+        engine_adapter_callback=partial(in_session, source=source),
     ).with_name(f"{source.name}_{name}" + ("_keys" if columns else ""))
 
 
 def _zone(source: Source) -> str:
     """The zone of times that name none."""
     return str(source.options.get("timezone", "UTC"))
-
-
-def _in_zone(engine: Any, *, zone: str) -> Any:
-    """Let sessions speak in the source's zone, whatever the server's own is: so do the bounds of a
-    range of days, and moments that PostgreSQL keeps with a zone are told with theirs."""
-    import sqlalchemy as sa
-
-    if engine.dialect.name == "postgresql":
-
-        @sa.event.listens_for(engine, "connect")
-        def speak(connection: Any, _: Any) -> None:
-            cursor = connection.cursor()
-            cursor.execute("SELECT set_config('TimeZone', %s, false)", (zone,))
-            cursor.close()
-            # A setting made within a transaction goes with it when that is rolled back.
-            connection.commit()
-
-    return engine
 
 
 def _like_cursor(moment: datetime | None, reading: Reading) -> Any:

@@ -71,6 +71,11 @@ def _sentence(chain: list[BaseException], place: str) -> str:
     for each in reversed(chain):
         if isinstance(each, database.NoSuchTableError):
             return f"the database has no table or view called {each}"
+        if isinstance(each, database.DBAPIError) and _state(each) == "57014":
+            return (
+                "the database took longer for a query than `statement_timeout` allows: give it an "
+                "index on the cursor's column, or more time"
+            )
         if isinstance(each, database.DBAPIError) and _is_refusal(each):
             return (
                 "the database could not be reached, or refused: look at its address, name and "
@@ -94,6 +99,8 @@ def _sentence(chain: list[BaseException], place: str) -> str:
             gone = isinstance(each, FileNotFoundError)
             return f"{place} {'is not there' if gone else 'may not be read'}: look at `location`"
     root = chain[-1]
+    if isinstance(root, TimeoutError):
+        return "it did not answer in time: look at whether it runs, and at its address"
     if isinstance(root, OSError) and root.strerror:
         return f"{root.filename or 'a file'}: {root.strerror}"
     frames = traceback.extract_tb(root.__traceback__)
@@ -104,11 +111,17 @@ def _sentence(chain: list[BaseException], place: str) -> str:
 def _is_refusal(error: object) -> bool:
     """Whether a database did not let anybody in; by the driver's class, or by the SQLSTATE, which
     is 28 for passwords, 3D for names of databases, 53 and 57 for servers that are full or going."""
-    state = ""
-    for each in getattr(getattr(error, "orig", None), "args", ()):
-        state = str(each.get("C", "")) if isinstance(each, dict) else state
     kinds = ("OperationalError", "InterfaceError")
-    return type(error).__name__ in kinds or state[:2] in ("28", "3D", "53", "57")
+    return type(error).__name__ in kinds or _state(error)[:2] in ("28", "3D", "53", "57")
+
+
+def _state(error: object) -> str:
+    """The SQLSTATE with which a server refused; empty where it told none."""
+    orig = getattr(error, "orig", None)
+    state = str(getattr(orig, "sqlstate", "") or getattr(orig, "pgcode", "") or "")
+    for each in getattr(orig, "args", ()):
+        state = str(each.get("C", "")) if isinstance(each, dict) else state
+    return state
 
 
 def _asked(error: object) -> str:
