@@ -110,8 +110,8 @@ def _query() -> str:
         SELECT *,
                CASE
                    WHEN f IS NULL THEN 'malformed_json'
-                   WHEN ltrim(text, ' \t')[1] <> '{{' THEN 'not_an_object'
-                   WHEN len(keys) <> len(list_distinct(keys)) THEN 'duplicate_key_in_object'
+                   WHEN NOT starts_with(text, '{{') AND ltrim(text, ' \t')[1] <> '{{'
+                       THEN 'not_an_object'
                    WHEN lower(coalesce(type, ''))
                        NOT IN ('identify', 'track', 'page', 'screen', 'group', 'alias')
                        THEN 'unknown_type'
@@ -127,7 +127,7 @@ def _query() -> str:
                END AS reason
         FROM placed
     )
-    SELECT ordinal, text, reason,
+    SELECT ordinal, text, reason, keys,
            CASE WHEN trim(coalesce(message, '')) <> '' THEN 'm:' || message
                 ELSE 'p:' || position || ':' || md5(text) END AS row_key,
            coalesce(happened_at, $now) AS occurred_at,

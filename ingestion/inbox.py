@@ -1,22 +1,58 @@
-"""What the inbox of a source is called.
+"""The inbox: Parquet files in which a source's rows wait for their promotion.
 
-Belongs here: names that the loader and the promotion share. Does not belong here: dlt, which takes
-a second to import and is not needed where there is nothing to load.
+Belongs here: where the files of a source lie, which there are, and taking them away once raw has
+their rows. Does not belong here: dlt, which writes them and takes a second to import; what becomes
+of the rows (`promotion`).
+
+    <home>/inbox/<source>/rows/*.parquet     envelopes, columns of `envelope.INBOX`
+    <home>/inbox/<source>/reads/*.parquet    what the readers counted, columns of `envelope.READS`
+
+A file is whole once the loader has no package under way: one that a kill cut off is written again
+under its own name, so that no row can stand in the inbox twice.
 """
 
 from __future__ import annotations
 
-INBOX_DATASET = "landing"
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdp.warehouse.settings import Settings
+
+ROWS, READS = "rows", "reads"
+"""Names of the two tables of a source's inbox."""
+
+NOTES_KEPT = 20
+"""dlt notes each load in a file of its own and never looks at old ones."""
 
 
-def inbox_table(source: str) -> str:
-    """Name of the inbox of a source, in schema `landing`."""
-    return f"inbox_{source}"
+@dataclass(frozen=True)
+class Inbox:
+    """The inbox of one source."""
+
+    folder: Path
+
+    def rows(self) -> list[str]:
+        """Files of envelopes."""
+        return self._files(ROWS)
+
+    def reads(self) -> list[str]:
+        """Files of what was read."""
+        return self._files(READS)
+
+    def remove(self, files: list[str]) -> None:
+        """Take files away whose rows have been promoted."""
+        for each in files:
+            Path(each).unlink(missing_ok=True)
+        for note in sorted(self.folder.glob("_dlt_loads/*.jsonl"))[:-NOTES_KEPT]:
+            note.unlink(missing_ok=True)
+
+    def _files(self, table: str) -> list[str]:
+        return [str(path) for path in sorted((self.folder / table).glob("*.parquet"))]
 
 
-def reads_table(source: str) -> str:
-    """Name of the table of a source's reads, in schema `landing`."""
-    return f"reads_{source}"
+def inbox_of(source: str, settings: Settings) -> Inbox:
+    """The inbox of a source."""
+    return Inbox(settings.inbox_dir / source)
 
 
 def pipeline_name(source: str) -> str:

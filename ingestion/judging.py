@@ -9,6 +9,7 @@ rows (`ingestion.rows`).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.envelope import INBOX, MAX_DEPTH, MAX_ROW_BYTES
+from ingestion.byte_checks import look
+from ingestion.envelope import INBOX, MAX_DEPTH
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Verdicts:
     Attributes:
         query: a query over `good` (`ordinal`, `position`, `text`) that gives `ordinal`, `text`,
             `reason` (null where the row may land), `row_key`, `occurred_at`, `received_at`,
-            `detail`.
+            `detail`, and the row's `keys`, among which none may stand twice.
         parameters: the values of its parameters.
     """
 
@@ -66,29 +68,21 @@ def judge(
     Returns:
         A table of `BODY`, one row per row given, in their order.
     """
-    refused = _by_bytes(rows.texts)
+    found = look(rows.texts)
+    refused = dict(found.refused)
+    for index in found.nested.tolist():
+        if index not in refused and _depth(rows.texts[index].as_py()) > MAX_DEPTH:
+            refused[index] = "too_deep"
+    refused |= _not_json(rows.texts, [each for each in found.lax.tolist() if each not in refused])
     good = pa.table({"ordinal": ordinals, "position": rows.positions, "text": rows.texts})
     if refused:
-        keep = pa.array([index not in refused for index in range(len(rows.texts))])
-        good = good.filter(keep)
-    bad = [_refusal(rows, ordinals, index, reason) for index, reason in sorted(refused.items())]
+        keep = np.ones(len(good), bool)
+        keep[list(refused)] = False
+        good = good.filter(pa.array(keep))
     good = good.set_column(2, "text", good["text"].cast(pa.string()))
-    lax = _by_text(good, cursor)
-    if lax:
-        bad += [
-            refusal(
-                ordinal=ordinal,
-                position=position,
-                reason=lax[ordinal],
-                raw_bytes=text.encode("utf-8"),
-            )
-            for ordinal, position, text in zip(
-                *(good.filter(_is_in(good["ordinal"], lax)).to_pydict().values()), strict=True
-            )
-        ]
-        good = good.filter(pc.invert(_is_in(good["ordinal"], lax)))
-    if not bad:
+    if not refused:
         return _judged(cursor, good, verdicts)
+    bad = [_refusal(rows, ordinals, index, reason) for index, reason in sorted(refused.items())]
     parts = [pa.Table.from_pylist(bad, schema=BODY)]
     if len(good):
         parts.append(_judged(cursor, good, verdicts))
@@ -96,8 +90,7 @@ def judge(
 
 
 _JUDGED = """
-CREATE OR REPLACE TEMPORARY TABLE judged_rows AS
-SELECT ordinal, reason, detail,
+SELECT ordinal, reason, detail, array_to_string(keys, chr(0)) AS keys,
        CASE WHEN reason IS NULL THEN row_key END AS row_key,
        CASE WHEN reason IS NULL THEN occurred_at END AS occurred_at,
        CASE WHEN reason IS NULL THEN received_at END AS received_at,
@@ -109,25 +102,26 @@ FROM ({query})
 def _judged(cursor: duckdb.DuckDBPyConnection, good: pa.Table, verdicts: Verdicts) -> pa.Table:
     """The format's verdicts as rows of `BODY`.
 
-    The texts themselves stay where they are: only what was found out crosses from the engine. It
-    goes by a table because the engine fills one with all its threads, and hands out a result with
-    one.
+    The texts themselves stay where they are: only what was found out crosses from the engine.
     """
     cursor.register("good", _in_parts(good))
     try:
-        cursor.execute(_JUDGED.format(query=verdicts.query), verdicts.parameters)
-        found = cursor.execute("SELECT * FROM judged_rows ORDER BY ordinal").to_arrow_table()
+        # A relation is turned into Arrow by all threads; the result of `execute` by one.
+        query = cursor.sql(_JUDGED.format(query=verdicts.query), params=dict(verdicts.parameters))
+        found = query.to_arrow_table().sort_by("ordinal")
     finally:
         cursor.unregister("good")
+    found = _without_doubled_keys(found)
     lands = pc.is_null(found["reason"])
     none = pa.scalar(None, pa.string())
     text = good["text"]
+    everything = found["reason"].null_count == len(good)
     columns = {
         "position": good["position"],
-        "payload": pc.if_else(lands, text, none)
-        if found["reason"].null_count < len(good)
-        else text,
-        "raw_bytes": pc.if_else(lands, none, text).cast(pa.binary()),
+        "payload": text if everything else pc.if_else(lands, text, none),
+        "raw_bytes": pa.nulls(len(good), pa.binary())
+        if everything
+        else pc.if_else(lands, none, text).cast(pa.binary()),
         "is_deleted": pa.repeat(pa.scalar(False), len(good)),
         "replay_of": pa.nulls(len(good), pa.string()),
     }
@@ -140,6 +134,30 @@ def _judged(cursor: duckdb.DuckDBPyConnection, good: pa.Table, verdicts: Verdict
     )
 
 
+def _without_doubled_keys(found: pa.Table) -> pa.Table:
+    """The verdicts, with rows refused in whose object a key stands twice.
+
+    Rows share few lists of keys, so that few lists are looked through. No key holds the character
+    that parts them: a row with a NUL has been refused.
+    """
+    lists = [(text, text.split("\0")) for text in pc.unique(found["keys"]).to_pylist() if text]
+    doubled = [text for text, keys in lists if len(set(keys)) < len(keys)]
+    if not doubled:
+        return found
+    hit = pc.and_(
+        pc.is_in(found["keys"], value_set=pa.array(doubled, pa.string())),
+        pc.invert(
+            pc.is_in(found["reason"], value_set=pa.array(["malformed_json", "not_an_object"]))
+        ),
+    )
+    for name in ("reason", "detail", "row_key", "occurred_at", "received_at", "payload_hash"):
+        index = found.schema.get_field_index(name)
+        kind = found.schema.field(index).type
+        refused = pa.scalar("duplicate_key_in_object" if name == "reason" else None, kind)
+        found = found.set_column(index, name, pc.if_else(hit, refused, found[name]))
+    return found
+
+
 ROWS_IN_PART = 8192
 
 
@@ -148,10 +166,6 @@ def _in_parts(table: pa.Table) -> pa.Table:
     return pa.Table.from_batches(
         table.combine_chunks().to_batches(max_chunksize=ROWS_IN_PART), table.schema
     )
-
-
-def _is_in(column: pa.ChunkedArray, ordinals: dict[int, str]) -> pa.ChunkedArray:
-    return pc.is_in(column, value_set=pa.array(sorted(ordinals), pa.int64()))
 
 
 def _refusal(rows: RawRows, ordinals: pa.Array, index: int, reason: str) -> dict[str, object]:
@@ -177,78 +191,19 @@ def refusal(
     }
 
 
-def _by_bytes(texts: pa.Array) -> dict[int, str]:
-    """Reasons of the rows whose bytes alone forbid them, by index.
-
-    Most blocks hold nothing suspicious, so each check first looks at the block as one run of
-    bytes; only rows in which it finds something are looked at by themselves.
-    """
-    if not len(texts):
-        return {}
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
-    start, stop = int(offsets[0]), int(offsets[-1])
-    if start == stop:
-        return {}
-    data = texts.buffers()[2].slice(start, stop - start).to_pybytes()
-    offsets = offsets - start
-    refused: dict[int, str] = {}
-    for index in np.flatnonzero(np.diff(offsets) > MAX_ROW_BYTES).tolist():
-        refused[index] = "too_large"
-    for index in _rows_with(b"\x00", data, offsets):
-        refused.setdefault(index, "nul_byte")
-    if not _is_utf8(data):
-        for index, text in enumerate(texts.to_pylist()):
-            if not _is_utf8(text):
-                refused.setdefault(index, "invalid_utf8")
-    for index in _deep(data, offsets) - set(refused):
-        if _depth(texts[index].as_py()) > MAX_DEPTH:
-            refused[index] = "too_deep"
-    return refused
-
-
-_LAX = r"\\u(0000|[dD][89a-fA-F])|[:\[,]\s*-?(?i:nan|inf)|,\s*[}\]]"
+_LAX = re.compile(rb"\\u(0000|[dD][89a-fA-F])|[:\[,]\s*-?([nN][aA][nN]|[iI][nN][fF])|,\s*[}\]]")
 """What the engine's reader takes and JSON does not allow, or no text column can hold: NUL and half
 characters as escapes, numbers that are none, trailing commas. It may stand inside a text too."""
 
 
-def _by_text(good: pa.Table, cursor: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """Reasons of the rows whose text JSON does not allow, by ordinal."""
-    cursor.register("good", _in_parts(good))
-    try:
-        found = cursor.execute(
-            "SELECT ordinal, text FROM good WHERE regexp_matches(text, ?)", [_LAX]
-        ).fetchall()
-    finally:
-        cursor.unregister("good")
-    looked = ((ordinal, _look_closely(text.encode("utf-8"))) for ordinal, text in found)
-    return {ordinal: reason for ordinal, reason in looked if reason}
-
-
-def _rows_with(mark: bytes, data: bytes, offsets: np.ndarray) -> set[int]:
-    """Indexes of the rows that contain `mark`."""
-    found: set[int] = set()
-    at = data.find(mark)
-    while at >= 0:
-        index = int(np.searchsorted(offsets, at, "right")) - 1
-        found.add(index)
-        at = data.find(mark, int(offsets[index + 1]))
-    return found
-
-
-def _deep(data: bytes, offsets: np.ndarray) -> set[int]:
-    """Indexes of the rows with so many brackets that they may be nested too deeply."""
-    # In ASCII `{` and `[` differ in one bit alone.
-    opened = np.flatnonzero((np.frombuffer(data, np.uint8) | 0x20) == 0x7B)
-    counts = np.diff(np.searchsorted(opened, offsets))
-    return {int(index) for index in np.flatnonzero(counts > MAX_DEPTH)}
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+def _not_json(texts: pa.Array, suspects: list[int]) -> dict[int, str]:
+    """Reasons of the suspects whose text JSON does not allow, by index."""
+    refused = {}
+    for index in suspects:
+        text = texts[index].as_py()
+        if _LAX.search(text) and (reason := _look_closely(text)):
+            refused[index] = reason
+    return refused
 
 
 def _look_closely(text: bytes) -> str | None:

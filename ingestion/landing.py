@@ -21,9 +21,10 @@ from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Warehouse
 from ingestion import failures
+from ingestion.ahead import ahead
 from ingestion.envelope import INBOX
 from ingestion.files.ledger import location, tasks
-from ingestion.inbox import pipeline_name
+from ingestion.inbox import READS, ROWS, pipeline_name
 from ingestion.promotion import LoadReport, ensure_tables, promote
 from ingestion.reading import Reading
 
@@ -56,7 +57,7 @@ def land(
         from ingestion import pipelines
 
         reached("landing.before_extract")
-        running = pipelines.pipeline(source_name, warehouse)
+        running = pipelines.pipeline(source_name, warehouse.settings)
         pipelines.extract_and_load(running, source_name, found)
         report = report.plus(promote(source_name, warehouse, run))
     reached("landing.after_land")
@@ -77,15 +78,14 @@ def new_load_id(source: str) -> str:
 
 
 def recover(source: str, warehouse: Warehouse, run: Run) -> LoadReport:
-    """Promote what an earlier run left in the inbox or in a package."""
-    report = promote(source, warehouse, run)
+    """Promote what an earlier run left in a package or in the inbox."""
     # The folder is made with the first package; without it dlt need not be asked (nor imported).
     if (warehouse.settings.dlt_dir / pipeline_name(source)).is_dir():
         from ingestion import pipelines
 
-        if pipelines.finish_pending(pipelines.pipeline(source, warehouse)):
-            report = report.plus(promote(source, warehouse, run))
-    return report
+        # First, since a file that a kill cut off in the inbox is whole once dlt has ended.
+        pipelines.finish_pending(pipelines.pipeline(source, warehouse.settings))
+    return promote(source, warehouse, run)
 
 
 def _resources(
@@ -111,7 +111,8 @@ def _resources(
                 # dlt makes a table with its first rows; an empty file is recorded all the same.
                 yield INBOX.empty_table()
 
-        return inbox_resources(reading, file_rows)
+        # Rows are read, judged and written to the package at the same time, each a block ahead.
+        return inbox_resources(reading, lambda: ahead(file_rows()))
     if source.kind == "database":
         from ingestion.database import database_rows
 
@@ -131,7 +132,7 @@ def inbox_resources(reading: Reading, *rows: Any) -> list[Any]:
     resources = []
     for index, each in enumerate(rows):
         name = f"rows_{source}" if index == 0 else f"rows_{source}_{index}"
-        hints = resource_hints(source, "rows")
+        hints = resource_hints(ROWS)
         if callable(each) and not hasattr(each, "apply_hints"):
             resources.append(dlt.resource(each, name=name, **hints))
         else:
@@ -141,5 +142,5 @@ def inbox_resources(reading: Reading, *rows: Any) -> list[Any]:
         yield from reading.reads_tables()
 
     # Resources are taken one after the other, so this one comes when all rows have been counted.
-    resources.append(dlt.resource(reads, name=f"reads_{source}", **resource_hints(source, "reads")))
+    resources.append(dlt.resource(reads, name=f"reads_{source}", **resource_hints(READS)))
     return resources

@@ -1,23 +1,24 @@
 """dlt's pipelines: one a source, with a state of its own, loading into the inbox.
 
-Belongs here: how dlt is configured, and running it in steps that a kill may part. Does not belong
-here: what is read, or what becomes of the inbox.
+The inbox is dlt's own filesystem destination, a folder for each source: Parquet files that any
+engine can promote from. Belongs here: how dlt is configured, and running it in steps that a kill
+may part. Does not belong here: what is read, or what becomes of the inbox.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.common.runtime.collector_base import Collector
 
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
-from cdp.warehouse.store import Warehouse
-from ingestion.attached_duckdb import destination
 from ingestion.failures import reading
-from ingestion.inbox import INBOX_DATASET, inbox_table, pipeline_name, reads_table
+from ingestion.inbox import pipeline_name
 
 
 def configure(settings: Settings) -> None:
@@ -41,23 +42,48 @@ def configure(settings: Settings) -> None:
     logging.getLogger("dlt").setLevel(logging.CRITICAL)
 
 
-def pipeline(source: str, warehouse: Warehouse) -> dlt.Pipeline:
-    """The pipeline of a source, on a cursor of its own."""
-    configure(warehouse.settings)
+class _Watch(Collector):
+    """Hears when a file of a package has reached the inbox, before dlt closes the package."""
+
+    def update(
+        self,
+        name: str,
+        inc: int = 1,
+        total: int | None = None,
+        inc_total: int | None = None,
+        message: str | None = None,
+        label: str | None = None,
+    ) -> None:
+        if name == "Jobs" and inc == 1 and total is None and label is None:
+            reached("landing.after_inbox")
+
+    def _start(self, step: str) -> None:
+        """Nothing is shown."""
+
+    def _stop(self) -> None:
+        """Nothing is shown."""
+
+
+def pipeline(source: str, settings: Settings) -> dlt.Pipeline:
+    """The pipeline of a source, loading into its inbox."""
+    configure(settings)
     made: dlt.Pipeline = dlt.pipeline(
         pipeline_name=pipeline_name(source),
-        destination=destination(warehouse.cursor()),
-        dataset_name=INBOX_DATASET,
-        pipelines_dir=str(warehouse.settings.dlt_dir),
-        progress=None,  # type: ignore[call-overload]  # its own default
+        destination=dlt.destinations.filesystem(
+            bucket_url=settings.inbox_dir.absolute().as_uri(),
+            layout="{table_name}/{load_id}.{file_id}.{ext}",
+        ),
+        dataset_name=source,
+        pipelines_dir=str(settings.dlt_dir),
+        progress=_Watch(),
     )
     return made
 
 
-def resource_hints(source: str, kind: str) -> dict[str, Any]:
-    """The hints of a resource that feeds the inbox (`rows`) or the reads (`reads`)."""
+def resource_hints(table: str) -> dict[str, Any]:
+    """The hints of a resource that feeds a table of the inbox."""
     return {
-        "table_name": inbox_table(source) if kind == "rows" else reads_table(source),
+        "table_name": table,
         "write_disposition": "append",
         "schema_contract": {"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
     }
@@ -93,6 +119,4 @@ def extract_and_load(running: dlt.Pipeline, source: str, resources: Iterable[Any
 
 def _drop_trace(running: dlt.Pipeline) -> None:
     """dlt keeps a pickle of its last run, with the text of any error in it."""
-    from pathlib import Path
-
     Path(running.working_dir, "trace.pickle").unlink(missing_ok=True)

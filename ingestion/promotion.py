@@ -6,7 +6,7 @@ the account of it. Does not belong here: reading any source.
 The first landing of a key wins. A row of the same key and content is a duplicate; of the same key
 and other content, a conflict. A server's row that holds again what it said before lands once more
 (`returning`), so that the newest landing is what the server says.
-Rows that the loader wrote twice after a kill are told by (load_id, ordinal) and count once.
+A load is promoted once: where a kill left its files after it was committed, they are only removed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import duckdb
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Warehouse
-from ingestion.inbox import inbox_table, reads_table
+from ingestion.inbox import Inbox, inbox_of
 from ingestion.returning import let_return, streams_of_servers
 
 _ACCOUNTS = """
@@ -93,57 +93,79 @@ def promote(source: str, warehouse: Warehouse, run: Run) -> LoadReport:
         DoesNotReconcile: the reader's count and what became of the rows differ.
     """
     ensure_tables(source, warehouse)
-    if not warehouse.has_table("landing", inbox_table(source)) and not warehouse.has_table(
-        "landing", reads_table(source)
-    ):
-        return LoadReport(source, None)
+    inbox = inbox_of(source, warehouse.settings)
+    files = _Files.of(inbox)
     report = LoadReport(source, None)
+    if not files:
+        return report
     reached("landing.before_promote")
     with warehouse.transaction() as cursor:
-        for load_id in _loads(source, warehouse, cursor):
-            report = report.plus(_promote_load(source, load_id, warehouse, run, cursor))
-        for table in (inbox_table(source), reads_table(source)):
-            if _exists(cursor, table):
-                cursor.execute(f'DELETE FROM landing."{table}"')
+        for load_id in _loads(files, cursor):
+            report = report.plus(_promote_load(source, load_id, files, warehouse, run, cursor))
         reached("landing.in_promote")
     reached("landing.after_promote")
+    inbox.remove([*files.rows, *files.reads])
     if report.rows_read:
         warehouse.checkpoint()
     return report
 
 
-def _exists(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
-    found = cursor.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse' "
-        "AND schema_name = 'landing' AND table_name = ?",
-        [table],
-    ).fetchone()
-    return bool(found and found[0])
+@dataclass(frozen=True)
+class _Files:
+    """The files of an inbox as relations of the engine."""
+
+    rows: tuple[str, ...]
+    reads: tuple[str, ...]
+
+    @classmethod
+    def of(cls, inbox: Inbox) -> _Files:
+        return cls(tuple(inbox.rows()), tuple(inbox.reads()))
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.reads)
+
+    @property
+    def rows_sql(self) -> str:
+        return _read(self.rows)
+
+    @property
+    def reads_sql(self) -> str:
+        return _read(self.reads)
 
 
-def _loads(source: str, warehouse: Warehouse, cursor: duckdb.DuckDBPyConnection) -> list[str]:
-    """The loads in the inbox, oldest first: ids begin with the time of their start."""
+def _read(files: Sequence[str]) -> str:
+    listed = ", ".join("'" + each.replace("'", "''") + "'" for each in files)
+    return f"read_parquet([{listed}])"
+
+
+def _loads(files: _Files, cursor: duckdb.DuckDBPyConnection) -> list[str]:
+    """The loads in the inbox that are not in raw, oldest first: ids begin with their time."""
     parts = [
-        f'SELECT load_id FROM landing."{table}"'
-        for table in (inbox_table(source), reads_table(source))
-        if _exists(cursor, table)
+        f"SELECT load_id FROM {relation}"
+        for relation, there in ((files.rows_sql, files.rows), (files.reads_sql, files.reads))
+        if there
     ]
-    rows = cursor.execute(f"SELECT DISTINCT load_id FROM ({' UNION ALL '.join(parts)}) ORDER BY 1")
+    rows = cursor.execute(
+        f"SELECT DISTINCT load_id FROM ({' UNION ALL '.join(parts)}) "
+        "WHERE load_id NOT IN (SELECT load_id FROM raw.loads) ORDER BY 1"
+    )
     return [row[0] for row in rows.fetchall()]
 
 
 def _promote_load(
     source: str,
     load_id: str,
+    files: _Files,
     warehouse: Warehouse,
     run: Run,
     cursor: duckdb.DuckDBPyConnection,
 ) -> LoadReport:
     now = utc_now()
-    reads = _reads(source, load_id, cursor)
+    reads = _reads(load_id, files, cursor)
     counts = (0, 0, 0)
-    if _exists(cursor, inbox_table(source)):
-        counts = _promote_rows(source, load_id, now, cursor, streams_of_servers(source, warehouse))
+    if files.rows:
+        servers = streams_of_servers(source, warehouse)
+        counts = _promote_rows(source, load_id, files.rows_sql, now, cursor, servers)
     landed, duplicate, quarantined = counts
     read = sum(row[2] for row in reads)
     if read != landed + duplicate + quarantined:
@@ -163,17 +185,16 @@ def _promote_load(
         "INSERT INTO raw.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [load_id, run.run_id, source, run.started_at, now, read, landed, duplicate, quarantined],
     )
-    files = tuple((row[1], row[7]) for row in reads if row[1] is not None)
-    return LoadReport(source, load_id, read, landed, duplicate, quarantined, files)
+    states = tuple((row[1], row[7]) for row in reads if row[1] is not None)
+    return LoadReport(source, load_id, read, landed, duplicate, quarantined, states)
 
 
-def _reads(source: str, load_id: str, cursor: duckdb.DuckDBPyConnection) -> list[tuple]:  # type: ignore[type-arg]
-    if not _exists(cursor, reads_table(source)):
+def _reads(load_id: str, files: _Files, cursor: duckdb.DuckDBPyConnection) -> list[tuple]:  # type: ignore[type-arg]
+    if not files.reads:
         return []
-    # dlt may have written a row of the package twice; a file is read once in a load.
     return cursor.execute(
-        f"SELECT DISTINCT stream, path, rows_read, size, modified_at, fingerprint, whole_rows, "
-        f'state FROM landing."{reads_table(source)}" WHERE load_id = ? ORDER BY ALL',
+        "SELECT stream, path, rows_read, size, modified_at, fingerprint, whole_rows, "
+        f"state FROM {files.reads_sql} WHERE load_id = ? ORDER BY ALL",
         [load_id],
     ).fetchall()
 
@@ -181,36 +202,114 @@ def _reads(source: str, load_id: str, cursor: duckdb.DuckDBPyConnection) -> list
 def _promote_rows(
     source: str,
     load_id: str,
+    inbox: str,
     now: object,
     cursor: duckdb.DuckDBPyConnection,
     servers: Sequence[str],
 ) -> tuple[int, int, int]:
-    inbox, raw = f'landing."{inbox_table(source)}"', f'raw."{source}"'
-    total, distinct, keyed, keys = cursor.execute(
-        f"SELECT count(*), count(DISTINCT ordinal), count(*) FILTER (reason IS NULL), "
-        f"count(DISTINCT row_key) FILTER (reason IS NULL) FROM {inbox} WHERE load_id = ?",
-        [load_id],
-    ).fetchone() or (0, 0, 0, 0)
-    # Both repairs cost a sort of the load, so they are made only where something is doubled.
+    """How many rows of a load landed, were duplicates, and were quarantined."""
+    raw = f'raw."{source}"'
     fresh = f"SELECT * FROM {inbox} WHERE load_id = $load_id"
-    if total != distinct:
-        fresh = f"SELECT DISTINCT ON (ordinal) * FROM {inbox} WHERE load_id = $load_id"
-    simple = total == distinct and keyed == keys
-    nth = "1" if simple else "row_number() OVER (PARTITION BY stream, row_key ORDER BY ordinal)"
-    first = (
-        "payload_hash"
-        if simple
-        else "first_value(payload_hash) OVER (PARTITION BY stream, row_key ORDER BY ordinal)"
+    load = {"load_id": load_id}
+    # What is decided by, without what is widest: the rows themselves are read once, to be written.
+    cursor.execute(
+        "CREATE OR REPLACE TEMPORARY TABLE landing_keys AS "
+        f"SELECT ordinal, stream, row_key, payload_hash, reason, replay_of FROM ({fresh})",
+        load,
     )
-    base = cursor.execute("SELECT coalesce(sum(rows_landed), 0) FROM raw.loads").fetchone()
-    assert base is not None
+    total, last, keyed, keys, refused, replayed = _one(
+        cursor,
+        "SELECT count(*), max(ordinal), count(*) FILTER (reason IS NULL), "
+        "count(DISTINCT row_key) FILTER (reason IS NULL), count(reason), count(replay_of) "
+        "FROM landing_keys",
+    )
+    (base,) = _one(cursor, "SELECT coalesce(sum(rows_landed), 0) FROM raw.loads")
+    (known,) = _one(
+        cursor,
+        f"SELECT count(*) FROM {raw} "
+        "WHERE row_key IN (SELECT row_key FROM landing_keys WHERE reason IS NULL)",
+    )
+    if known == 0 and total == keyed == keys and last == total - 1:
+        # All of it lands, so that the place in the load is the place in the order of landing.
+        cursor.execute(
+            f"""
+            INSERT INTO {raw}
+            SELECT stream, row_key, position, occurred_at, received_at, $now, payload,
+                   payload_hash, is_deleted, load_id, $base + 1 + ordinal
+            FROM ({fresh})
+            """,
+            {**load, "now": now, "base": base},
+        )
+        verdicts = {"landed": total}
+    else:
+        simple = known == 0 and keyed == keys
+        verdicts = _tell_apart(raw, fresh, load_id, base, simple, cursor, servers)
+        cursor.execute(
+            f"""
+            INSERT INTO {raw}
+            SELECT fresh.stream, coalesce(verdicts.row_key, fresh.row_key), fresh.position,
+                   fresh.occurred_at, fresh.received_at, $now, fresh.payload, fresh.payload_hash,
+                   fresh.is_deleted, fresh.load_id, verdicts.landing_number
+            FROM ({fresh}) AS fresh
+            JOIN landing_verdicts AS verdicts ON verdicts.ordinal = fresh.ordinal
+            WHERE verdicts.verdict = 'landed'
+            """,
+            {**load, "now": now},
+        )
+    conflicts = verdicts.get("key_conflict", 0)
+    if refused or conflicts:
+        cursor.execute(
+            f"""
+            INSERT INTO raw.quarantine
+            SELECT load_id, '{source}', stream, position, row_key,
+                   coalesce(reason, 'key_conflict'), detail,
+                   coalesce(raw_bytes, encode(payload)), payload_hash, $now,
+                   load_id || '/' || ordinal, NULL
+            FROM ({fresh})
+            WHERE reason IS NOT NULL
+                OR ordinal IN (SELECT ordinal FROM landing_verdicts WHERE verdict = 'key_conflict')
+            """,
+            {**load, "now": now},
+        )
+    if replayed:
+        cursor.execute(
+            "UPDATE raw.quarantine SET replayed_load_id = $load_id WHERE quarantine_id IN "
+            "(SELECT replay_of FROM landing_keys WHERE replay_of IS NOT NULL)",
+            load,
+        )
+    return verdicts.get("landed", 0), verdicts.get("duplicate", 0), refused + conflicts
+
+
+def _one(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
+    row = cursor.execute(sql).fetchone()
+    assert row is not None
+    return tuple(int(each or 0) for each in row)
+
+
+def _tell_apart(
+    raw: str,
+    fresh: str,
+    load_id: str,
+    base: int,
+    simple: bool,
+    cursor: duckdb.DuckDBPyConnection,
+    servers: Sequence[str],
+) -> dict[str, int]:
+    """Fill `landing_verdicts` for the rows that may land; how many got each verdict.
+
+    Args:
+        simple: no row is in raw and none repeats another, so that none need be compared.
+    """
+    nth = "row_number() OVER (PARTITION BY stream, row_key ORDER BY ordinal)"
+    first = "first_value(payload_hash) OVER (PARTITION BY stream, row_key ORDER BY ordinal)"
     cursor.execute(
         f"""
         CREATE OR REPLACE TEMPORARY TABLE landing_verdicts AS
-        WITH fresh AS ({fresh}),
-        ranked AS (
-            SELECT ordinal, stream, row_key, payload_hash, {nth} AS nth, {first} AS first_hash
-            FROM fresh WHERE reason IS NULL
+        WITH ranked AS (
+            SELECT ordinal, stream, row_key, payload_hash,
+                   {"1" if simple else nth} AS nth,
+                   {"payload_hash" if simple else first} AS first_hash
+            FROM landing_keys WHERE reason IS NULL
         ),
         known AS (
             SELECT stream, row_key, payload_hash FROM {raw}
@@ -231,52 +330,8 @@ def _promote_rows(
                $base + row_number() OVER (PARTITION BY verdict ORDER BY ordinal) AS landing_number
         FROM judged
         """,
-        {"load_id": load_id, "base": base[0]},
+        {"base": base},
     )
-    let_return(cursor, raw=raw, fresh=fresh, load_id=load_id, base=base[0], streams=servers)
-    cursor.execute(
-        f"""
-        INSERT INTO {raw}
-        SELECT fresh.stream, coalesce(verdicts.row_key, fresh.row_key), fresh.position,
-               fresh.occurred_at, fresh.received_at, $now, fresh.payload, fresh.payload_hash,
-               fresh.is_deleted, fresh.load_id, verdicts.landing_number
-        FROM ({fresh}) AS fresh
-        JOIN landing_verdicts AS verdicts ON verdicts.ordinal = fresh.ordinal
-        WHERE verdicts.verdict = 'landed'
-        """,
-        {"load_id": load_id, "now": now},
-    )
-    cursor.execute(
-        f"""
-        INSERT INTO raw.quarantine
-        SELECT load_id, '{source}', stream, position, row_key,
-               coalesce(reason, 'key_conflict'), detail,
-               coalesce(raw_bytes, encode(payload)), payload_hash, $now,
-               load_id || '/' || ordinal, NULL
-        FROM ({fresh})
-        WHERE reason IS NOT NULL
-            OR ordinal IN (SELECT ordinal FROM landing_verdicts WHERE verdict = 'key_conflict')
-        """,
-        {"load_id": load_id, "now": now},
-    )
-    cursor.execute(
-        f"""
-        UPDATE raw.quarantine SET replayed_load_id = $load_id
-        WHERE quarantine_id IN (
-            SELECT replay_of FROM {inbox} WHERE load_id = $load_id AND replay_of IS NOT NULL
-        )
-        """,
-        {"load_id": load_id},
-    )
-    verdicts = dict(
-        cursor.execute("SELECT verdict, count(*) FROM landing_verdicts GROUP BY 1").fetchall()
-    )
-    refused = cursor.execute(
-        f"SELECT count(*) FROM ({fresh}) WHERE reason IS NOT NULL", {"load_id": load_id}
-    ).fetchone()
-    assert refused is not None
-    return (
-        int(verdicts.get("landed", 0)),
-        int(verdicts.get("duplicate", 0)),
-        int(refused[0]) + int(verdicts.get("key_conflict", 0)),
-    )
+    let_return(cursor, raw=raw, fresh=fresh, load_id=load_id, base=base, streams=servers)
+    counted = cursor.execute("SELECT verdict, count(*) FROM landing_verdicts GROUP BY 1")
+    return dict(counted.fetchall())

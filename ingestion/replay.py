@@ -54,7 +54,7 @@ def replay(source_name: str, warehouse: Warehouse, run: Run) -> LoadReport:
 
     count = sum(len(table) for table in mended)
     reading.reads.append(Read(reading.load_id, "", None, count))
-    running = pipelines.pipeline(source_name, warehouse)
+    running = pipelines.pipeline(source_name, warehouse.settings)
     resources = inbox_resources(reading, lambda: iter(mended))
     pipelines.extract_and_load(running, source_name, resources)
     return report.plus(promote(source_name, warehouse, run))

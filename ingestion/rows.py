@@ -57,14 +57,14 @@ def _query(stream: Stream) -> str:
         SELECT *,
                CASE
                    WHEN f IS NULL THEN 'malformed_json'
-                   WHEN ltrim(text, ' \t')[1] <> '{{' THEN 'not_an_object'
-                   WHEN len(keys) <> len(list_distinct(keys)) THEN 'duplicate_key_in_object'
+                   WHEN NOT starts_with(text, '{{') AND ltrim(text, ' \t')[1] <> '{{'
+                       THEN 'not_an_object'
                    WHEN {missing} THEN 'missing_key'
                    WHEN mismatch IS NOT NULL THEN 'type_mismatch'
                END AS reason
         FROM checked
     )
-    SELECT ordinal, text, reason,
+    SELECT ordinal, text, reason, keys,
            {key} AS row_key,
            {occurred} AS occurred_at,
            CAST(NULL AS TIMESTAMP) AS received_at,

@@ -21,10 +21,10 @@ from collections.abc import Callable
 POINTS: dict[str, str] = {
     "landing.before_extract": "The load has its id; nothing has been read.",
     "landing.after_extract": "Rows stand in a package on disk; the inbox has none of them.",
-    "landing.after_inbox": "The inbox has the rows; the loader has not noted that it is done.",
+    "landing.after_inbox": "A file of the package is in the inbox; the loader is not done with it.",
     "landing.before_promote": "The loader is done; raw has none of the rows.",
     "landing.in_promote": "Rows are written to raw inside a transaction that is not committed.",
-    "landing.after_promote": "Raw has the rows and the load is recorded; nothing is checkpointed.",
+    "landing.after_promote": "Raw has the rows and the load is recorded; the inbox has them still.",
     "landing.after_land": "The load is complete; the warehouse goes on to its next source.",
     "models.before_stage": "The stage is marked as building; none of its models has been built.",
     "models.after_model": "One model of the stage has just been built.",

@@ -163,6 +163,11 @@ class Settings(BaseSettings):
         return self.home / "serving"
 
     @property
+    def inbox_dir(self) -> Path:
+        """Rows that dlt has loaded and raw does not have yet."""
+        return self.home / "inbox"
+
+    @property
     def dlt_dir(self) -> Path:
         """dlt's pipelines: their state and packages under way."""
         return self.home / "dlt"

@@ -27,7 +27,6 @@ INSTANCE = ":memory:tributary"
 """The process-wide DuckDB instance; DuckDB shares instances of one name inside a process."""
 
 SCHEMAS = (
-    "landing",
     "raw",
     "staging",
     "identity",

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 BLOCK = 16 * 1024 * 1024
+PIECE = 128 * 1024
 
 
 @dataclass(frozen=True)
@@ -81,24 +82,24 @@ def read_blocks(raw: BinaryIO, ending: Ending) -> Iterator[bytes]:
 
 
 def _split(data: bytes) -> pa.Array:
-    """Lines of a block as a binary array over the block's own memory, copied once."""
+    """Lines of a block as a binary array: their bytes back to back, without the line ends."""
+    if b"\r\n" in data:
+        data = data.replace(b"\r\n", b"\n")
     buffer = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(buffer == 10)
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    if b"\r" in data:
-        before = buffer[np.maximum(ends - 1, 0)]
-        stops = np.where((before == 13) & (ends > starts), ends - 1, ends)
-    else:
-        stops = ends
-    # An Arrow array wants its values back to back, so the line ends are squeezed out.
-    keep = np.ones(len(data), bool)
-    keep[ends] = False
-    keep[ends[stops != ends] - 1] = False
-    packed = buffer[keep]
-    lengths = stops - starts
-    tight = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    # In pieces that stay in the processor's cache, or the pass costs several times as much.
+    ends = np.concatenate(
+        [
+            np.flatnonzero(buffer[start : start + PIECE] == 10) + start
+            for start in range(0, len(buffer), PIECE)
+        ]
+    )
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    # Each line end that is taken out moves what comes after it by one.
+    offsets[1:] = ends - np.arange(len(ends))
     return pa.Array.from_buffers(
-        pa.binary(), len(starts), [None, pa.py_buffer(tight), pa.py_buffer(packed)]
+        pa.binary(),
+        len(ends),
+        [None, pa.py_buffer(offsets), pa.py_buffer(data.replace(b"\n", b""))],
     )
 
 

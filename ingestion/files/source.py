@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp.config.sources import Stream
+from ingestion.ahead import ahead
 from ingestion.envelope import Read
 from ingestion.files.ledger import Task
 from ingestion.files.lines import Ending, read_lines
@@ -58,7 +59,7 @@ def _lines(
     ending = Ending()
     path = task.file.path
     held: RawRows | None = None
-    for block in read_lines(opened, ending):  # type: ignore[arg-type]
+    for block in ahead(read_lines(opened, ending)):  # type: ignore[arg-type]
         if held:
             yield from reading.add(held, task.stream)
             held = None
