@@ -18,8 +18,10 @@ from typing import Any
 
 import typer
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from cdp.config.contract import ENTITIES
+from cdp.config.source_options import OPTIONS
 from cdp.config.sources import Deletes, Map, Source, Stream, load_sources
 from cdp.generation import SHIPPED_PROJECT
 from cdp.segmentation.definitions import Definition, TraitDefinition, load_definitions
@@ -90,6 +92,28 @@ def source_keys() -> str:
     levels = (("a source", Source), ("a stream", Stream), ("a map", Map), ("`deletes`", Deletes))
     return "\n\n".join(
         f"### Keys of {title}\n\n{_fields(model, leave_out={'name'})}" for title, model in levels
+    )
+
+
+def source_options() -> str:
+    """The options of each kind of source; those that all kinds have come last."""
+    rows = []
+    fields = {kind: model.model_fields for kind, model in OPTIONS.items()}
+    shared = set.intersection(*(set(each) for each in fields.values()))
+    for kind, each in fields.items():
+        rows += [_option(f"`{kind}`", n, field) for n, field in each.items() if n not in shared]
+    any_kind = next(iter(fields.values()))
+    rows += [_option("any", name, field) for name, field in any_kind.items() if name in shared]
+    return _table(("kind", "option", "form", "", "meaning"), rows)
+
+
+def _option(kind: str, name: str, field: FieldInfo) -> tuple[str, ...]:
+    return (
+        kind,
+        f"`{field.alias or name}`",
+        _kind(field.annotation),
+        "must be given" if field.is_required() else "may be left out",
+        field.description or "",
     )
 
 
@@ -180,6 +204,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "commands": command_sections,
     "source_keys": source_keys,
+    "source_options": source_options,
     "sources": shipped_sources,
     "entities": entity_sections,
     "segment_keys": segment_keys,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cdp.config.sources import Sources
-from cdp.config.staging_models import UNIONS, StagedEntity, json_path, staged_entities
+from cdp.config.staged import StagedEntity, json_path, staged_entities
+from cdp.config.staging_models import UNIONS
 from cdp.config.version_models import VERSIONS
 from expectations.checks import (
     Check,
@@ -36,7 +37,8 @@ ALWAYS_THERE = ("source", "stream", "row_key", "is_deleted", "landed_at", "landi
 
 def changed_rows(gate: Gate, name: str) -> str:
     """Condition on a staging table: the row may differ from the last published run's."""
-    return gate.scope.landed if name.startswith("stg_") else "true"
+    landed = name.startswith("stg_") or name.endswith("_claims")
+    return gate.scope.landed if landed else "true"
 
 
 def checks(gate: Gate, sources: Sources) -> list[Check]:
@@ -119,6 +121,18 @@ def _conservation(gate: Gate, each: StagedEntity) -> Check | None:
         return None
     table, raw = ("staging", each.model), ("raw", each.source.name)
     landed = f"{relation(*raw)} WHERE stream = {literal(each.stream)} AND {gate.scope.landed}"
+    if each.map is not None and each.entity.name == "events" and each.row_key_columns:
+        rows = (
+            f"SELECT DISTINCT 'k:' || {_row_id(each)} AS row_key FROM {landed} AND NOT is_deleted"
+        )
+        return counted(
+            f"has every row that has landed in stream {each.stream}",
+            table,
+            f"({rows}) AS landed ANTI JOIN {relation(*table)} AS staged "
+            "ON staged.row_key = landed.row_key",
+            [raw],
+            unit="rows",
+        )
     if not each.entity.key:
         return same_total(
             f"has every row that has landed in stream {each.stream}",
@@ -134,13 +148,15 @@ def _conservation(gate: Gate, each: StagedEntity) -> Check | None:
     selected = ", ".join(
         f"{sql} AS {quoted(column)}" for sql, column in zip(keys, each.entity.key, strict=True)
     )
+    # A row without the key of an entity is none, whatever else it is.
+    there = " AND ".join(f"{sql} IS NOT NULL" for sql in keys)
     matched = " AND ".join(
         f"landed.{quoted(column)} = staged.{quoted(column)}" for column in each.entity.key
     )
     return counted(
         f"has every key that has landed in stream {each.stream}",
         table,
-        f"(SELECT DISTINCT {selected} FROM {landed}) AS landed "
+        f"(SELECT DISTINCT {selected} FROM {landed} AND {there}) AS landed "
         f"ANTI JOIN {relation(*table)} AS staged ON {matched}",
         [raw],
         unit="keys",
@@ -152,12 +168,23 @@ def _landed_key(each: StagedEntity, column: str) -> str | None:
     assert each.map is not None
     value = each.map.columns.get(column)
     if isinstance(value, str):
-        path = json_path(value, nests=each.source.streams[each.stream].nests)
-        return f"nullif(trim(json_extract_string(payload, {literal(path)})), '')"
+        return _source_text(each, value)
+    if value is None and each.row_key_columns:
+        return _row_id(each)
     if value is None:
-        made = {"line_number": "position", "consent_id": "row_key", "refund_id": "row_key"}
-        return made.get(column)
+        return "position" if column == "line_number" else "row_key"
     return None
+
+
+def _row_id(each: StagedEntity) -> str:
+    """SQL over a raw row of the key of the row in its source."""
+    return " || chr(31) || ".join(_source_text(each, name) for name in each.row_key_columns)
+
+
+def _source_text(each: StagedEntity, column: str) -> str:
+    """SQL over a raw row of what stands in a column of the source."""
+    path = json_path(column, nests=each.declared.nests)
+    return f"nullif(trim(json_extract_string(payload, {literal(path)})), '')"
 
 
 def _union(gate: Gate, name: str, feeding: Sequence[StagedEntity]) -> Check:

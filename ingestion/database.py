@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from cdp.config.sources import Source, Stream
-from cdp.config.staging_models import json_path
+from cdp.config.staged import json_path
 from cdp.warehouse.store import Warehouse
+from ingestion.database_ranges import kind_of, no_column, span_of
 from ingestion.database_sessions import engine_arguments, in_session
-from ingestion.failures import SourceFailed
 from ingestion.judging import BODY, RawRows
 from ingestion.reading import Reading
 from ingestion.rows import as_json_rows
@@ -36,6 +35,8 @@ def database_rows(
 ) -> Iterator[Any]:
     """One dlt resource for each stream, and one for each comparison of keys that is due."""
     for name, stream in reading.source.streams.items():
+        # A stream that has nothing to say has answered all the same.
+        reading.rows_read[name] += 0
         yield _rows(name, stream, reading, warehouse, since, until)
     for name, stream in reading.source.streams.items():
         if stream.deletes.compare_every is not None and since is None and until is None:
@@ -86,21 +87,29 @@ def _table(
     import sqlalchemy as sa
     from dlt.sources.sql_database import sql_table
 
+    moments = (sa.Date, sa.DateTime, sa.Time)
+
     source = reading.source
+    url = str(source.option("url", warehouse.settings))
     cursor = stream.cursor if columns is None else None
+    span = None
+    if cursor is not None and (since or until):
+        span = span_of(since, until, kind_of(cursor, stream, source, url), _zone(source))
+        # Whoever counts instead of telling the time cannot be asked for days: all is read again.
+        cursor = cursor if span else None
+
+    # SQLite's own form of moments is another than that in which most write them there.
+    in_text = url.startswith("sqlite")
 
     def all_text(table: sa.Table) -> None:
         declared = {"key": stream.key, "version": (stream.version,), "cursor": (stream.cursor,)}
         for role, names in declared.items():
             for each in names:
                 if each is not None and each not in table.columns:
-                    raise SourceFailed(
-                        f"source {source.name}: the table {stream.table} has no column {each}, "
-                        f"which is declared as its {role}; it has {', '.join(table.columns.keys())}"
-                    )
+                    raise no_column(source, stream, each, role, table.columns.keys())
         # Numbers and times as the database writes them: nothing is rounded or read in a zone.
         for column in table.columns:
-            if column.name != cursor:
+            if column.name != cursor or (in_text and isinstance(column.type, moments)):
                 column.type = sa.Text()
                 column.nullable = True
 
@@ -116,14 +125,14 @@ def _table(
     if cursor is not None:
         incremental = dlt.sources.incremental(
             cursor,
-            initial_value=_like_cursor(since, reading) if since else None,
-            end_value=_like_cursor(until or reading.now, reading) if since else None,
+            initial_value=span[0] if span else None,
+            end_value=span[1] if span else None,
             # Rows of the last moment are read again, as duplicates: none of it is missed.
             primary_key=(),
             on_cursor_value_missing="include",
         )
     return sql_table(
-        credentials=str(source.option("url", warehouse.settings)),
+        credentials=url,
         table=str(stream.table),
         schema=source.options.get("schema"),
         incremental=incremental,
@@ -133,7 +142,7 @@ def _table(
         table_adapter_callback=all_text,
         query_adapter_callback=as_text,
         backend_kwargs={"tz": "UTC"},
-        engine_kwargs=engine_arguments(source, str(source.option("url", warehouse.settings))),
+        engine_kwargs=engine_arguments(source, url),
         engine_adapter_callback=partial(in_session, source=source),
     ).with_name(f"{source.name}_{name}" + ("_keys" if columns else ""))
 
@@ -141,17 +150,6 @@ def _table(
 def _zone(source: Source) -> str:
     """The zone of times that name none."""
     return str(source.options.get("timezone", "UTC"))
-
-
-def _like_cursor(moment: datetime | None, reading: Reading) -> Any:
-    """A moment (naive UTC) as the cursor column holds moments: on the clocks of the source's zone,
-    as text in SQLite and as a timestamp elsewhere."""
-    if moment is None:
-        return None
-    local = moment.replace(tzinfo=UTC).astimezone(ZoneInfo(_zone(reading.source)))
-    local = local.replace(tzinfo=None)
-    url = str(reading.source.options.get("url", ""))
-    return local.isoformat(sep=" ") if url.startswith("sqlite") else local
 
 
 def _deletions(name: str, stream: Stream, reading: Reading, warehouse: Warehouse) -> Any:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from cdp.config.sources import Source, duration
+from cdp.config.declared import duration
+from cdp.config.sources import Source
 
 CONNECT_TIMEOUT = "30 seconds"
 STATEMENT_TIMEOUT = "1 hour"

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from cdp.config.moments import NoMoment
 from cdp.config.sources import Source, load_sources
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, utc_now
@@ -44,9 +45,12 @@ def land(
 
     Raises:
         KeyError: no source is declared under that name.
+        NoMoment: the range is empty.
         SourceFailed: the source could not be read to its end; nothing of it is in raw.
         DoesNotReconcile: counts differ; nothing of the load is in raw.
     """
+    if since and until and since >= until:
+        raise NoMoment(f"the range is empty: since {since} is not before until {until}")
     source = load_sources(warehouse.settings).sources[source_name]
     ensure_tables(source_name, warehouse)
     report = recover(source_name, warehouse, run)

@@ -91,7 +91,8 @@ class Reading:
     def _verdicts(self, stream: Stream) -> Verdicts:
         if stream.format == "segment":
             return event_verdicts(self.now, self.as_of)
-        return row_verdicts(stream)
+        zone = str(self.source.options.get("timezone", "UTC"))
+        return row_verdicts(stream, self.now, self.as_of, zone)
 
     def enveloped(self, body: pa.Table, stream: str) -> pa.Table:
         """Judged rows as a table of the inbox."""

@@ -1,13 +1,14 @@
 """Trying quarantined rows again, each exactly once more.
 
 Belongs here: handing quarantined bytes to today's rules. A row that may land now lands, and its
-quarantine entry is marked in the same transaction; one that is refused again stays as it was. Does
-not belong here: mending rows.
+quarantine entry is marked in the same transaction; one that is refused again stays as it was, and
+so does one that is out of date. Does not belong here: mending rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,7 @@ from ingestion.judging import RawRows
 from ingestion.landing import new_load_id, recover
 from ingestion.promotion import LoadReport, ensure_tables, promote
 from ingestion.reading import Reading
+from ingestion.returning import key_of
 
 REPLAYABLE = (
     "reason NOT IN ('key_conflict', 'truncated_file', 'unreadable_file') "
@@ -38,7 +40,7 @@ def replay(source_name: str, warehouse: Warehouse, run: Run) -> LoadReport:
     ensure_tables(source_name, warehouse)
     report = recover(source_name, warehouse, run)
     waiting = warehouse.rows(
-        f"SELECT stream, position, raw_bytes, quarantine_id FROM raw.quarantine "
+        f"SELECT stream, position, raw_bytes, quarantine_id, landed_at FROM raw.quarantine "
         f"WHERE source = ? AND {REPLAYABLE} ORDER BY stream, quarantine_id",
         [source_name],
     )
@@ -46,7 +48,7 @@ def replay(source_name: str, warehouse: Warehouse, run: Run) -> LoadReport:
         return report
     reading = Reading(source, new_load_id(source_name), utc_now(), run.as_of, warehouse.cursor())
     tables = list(_retried(waiting, reading))
-    mended = [table for table in tables if len(table)]
+    mended = [table for table in _up_to_date(tables, waiting, reading) if len(table)]
     if not mended:
         return report
     from ingestion import pipelines
@@ -60,7 +62,11 @@ def replay(source_name: str, warehouse: Warehouse, run: Run) -> LoadReport:
     return report.plus(promote(source_name, warehouse, run))
 
 
-def _retried(waiting: list[tuple[str, str, bytes, str]], reading: Reading) -> Iterator[pa.Table]:
+_Waiting = tuple[str, str, bytes, str, datetime]
+"""Stream, position, bytes and id of an entry of the quarantine, and when it was kept out."""
+
+
+def _retried(waiting: list[_Waiting], reading: Reading) -> Iterator[pa.Table]:
     """The rows that may land now, each with the quarantine entry that it answers."""
     entries = {index: row[3] for index, row in enumerate(waiting)}
     for stream in dict.fromkeys(row[0] for row in waiting):
@@ -74,3 +80,44 @@ def _retried(waiting: list[tuple[str, str, bytes, str]], reading: Reading) -> It
             answered = [entries[ordinal] for ordinal in table["ordinal"].to_pylist()]
             index = INBOX.get_field_index("replay_of")
             yield table.set_column(index, INBOX.field(index), pa.array(answered, pa.string()))
+
+
+def _up_to_date(
+    tables: list[pa.Table], waiting: list[_Waiting], reading: Reading
+) -> Iterator[pa.Table]:
+    """The rows of which nothing newer is known.
+
+    A row without a version is what its newest landing says, and a row that is gone is back when it
+    lands: one that was kept out before may do neither.
+    """
+    since = pa.table(
+        {
+            "replay_of": pa.array([row[3] for row in waiting], pa.string()),
+            "kept_out_at": pa.array([row[4] for row in waiting], pa.timestamp("us")),
+        }
+    )
+    for table in tables:
+        reading.cursor.register(
+            "retried", table.select(["stream", "row_key", "payload_hash", "replay_of"])
+        )
+        reading.cursor.register("kept_out", since)
+        outdated = reading.cursor.execute(
+            f"""
+            SELECT retried.replay_of
+            FROM retried
+            INNER JOIN kept_out ON kept_out.replay_of = retried.replay_of
+            INNER JOIN raw."{reading.source.name}" AS newer
+                ON newer.stream = retried.stream
+                AND {key_of("newer.row_key")} = {key_of("retried.row_key")}
+                AND newer.landed_at > kept_out.kept_out_at
+            WHERE {key_of("retried.row_key")} <> '' AND (
+                newer.is_deleted OR ends_with(retried.row_key, chr(31) || retried.payload_hash)
+            ) AND NOT EXISTS (
+                SELECT 1 FROM raw."{reading.source.name}" AS known
+                WHERE known.stream = retried.stream AND known.row_key = retried.row_key
+            )
+            """
+        ).to_arrow_table()["replay_of"]
+        yield table.filter(
+            pc.invert(pc.is_in(table["replay_of"], value_set=outdated.combine_chunks()))
+        )

@@ -7,6 +7,7 @@ honours Retry-After. Does not belong here: keys and types of rows (`ingestion.ro
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -59,6 +60,8 @@ def rest_rows(
         if name in options:
             client[name] = options[name]
     for name, stream in source.streams.items():
+        # A stream that has nothing to say has answered all the same.
+        reading.rows_read[name] += 0
         asked = dict(resolve(stream.endpoint or {}, warehouse.settings))
         endpoint = _endpoint(asked, reading.now, since, until)
         look = _checked(source.name, endpoint.get("data_selector"))
@@ -79,9 +82,8 @@ def _endpoint(
 
     With an end, dlt neither looks at the place up to which news are known nor moves it.
     """
-    if since is None:
+    if since is None and until is None:
         return endpoint
-    bounds = {"initial_value": since.isoformat(), "end_value": (until or now).isoformat()}
     for name, value in dict(endpoint.get("params", {})).items():
         if isinstance(value, dict) and value.get("type") == "incremental":
             # The form that stands among the parameters knows no end; the other form says the same.
@@ -91,8 +93,35 @@ def _endpoint(
                 other: item for other, item in endpoint["params"].items() if other != name
             }
     if "incremental" in endpoint:
+        like = endpoint["incremental"].get("initial_value")
+        bounds = {
+            "initial_value": _told_as(like, since or _BEGINNING, days=True),
+            "end_value": _told_as(like, until or now),
+        }
         endpoint["incremental"] = {**endpoint["incremental"], **bounds}
     return endpoint
+
+
+_BEGINNING = datetime(1970, 1, 1)
+"""What a range without a beginning begins with; APIs refuse times before there were any."""
+
+
+def _told_as(like: Any, moment: datetime, *, days: bool = False) -> Any:
+    """A moment (naive UTC) in the form in which the declaration tells the first one.
+
+    Args:
+        like: the declared value: a number of seconds or milliseconds, a day, or a moment.
+        days: tell the day alone where the declaration does; it comes before its moments.
+    """
+    if isinstance(like, int | float) and not isinstance(like, bool):
+        seconds = moment.replace(tzinfo=UTC).timestamp()
+        # Milliseconds of any year since 1973 have more digits than seconds of any until 5138.
+        return int(seconds * 1000) if like > 99_999_999_999 else int(seconds)
+    text = str(like or "")
+    if days and re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return moment.date().isoformat()
+    zone = re.search(r"(Z|[+-]00:?00)$", text)
+    return moment.isoformat() + (zone[0] if zone else "")
 
 
 def _enveloped(resource: Any, name: str, stream: Stream, reading: Reading) -> Any:

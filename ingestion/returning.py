@@ -19,19 +19,18 @@ import duckdb
 from cdp.config.sources import load_sources
 from cdp.warehouse.store import Warehouse
 
-_KEY = r"regexp_extract({row_key}, '^[kd]:(.*)\x1F', 1, 's')"
-"""The primary key in the key of a row, or in that of its tombstone: all before the version."""
 
-
-def _key(table: str) -> str:
-    return _KEY.format(row_key=f"{table}.row_key")
+def key_of(row_key: str) -> str:
+    """SQL of the primary key in the key of a row, or of its tombstone: all before the version. It
+    is empty where a row has no key but its place."""
+    return rf"regexp_extract({row_key}, '^[kd]:(.*)\x1F', 1, 's')"
 
 
 _CANDIDATES = f"""
 CREATE OR REPLACE TEMPORARY TABLE landing_candidates AS
 WITH fresh AS ({{fresh}}),
 repeated AS (
-    SELECT fresh.ordinal, fresh.stream, {_key("fresh")} AS key,
+    SELECT fresh.ordinal, fresh.stream, {key_of("fresh.row_key")} AS key,
            verdicts.verdict = 'key_conflict'
                OR ends_with(fresh.row_key, chr(31) || fresh.payload_hash) AS may_differ
     FROM fresh
@@ -41,7 +40,7 @@ repeated AS (
         AND fresh.stream IN (SELECT unnest($streams))
 ),
 gone AS (
-    SELECT DISTINCT stream, {_key("raw")} AS key FROM {{raw}} AS raw
+    SELECT DISTINCT stream, {key_of("raw.row_key")} AS key FROM {{raw}} AS raw
     WHERE is_deleted AND stream IN (SELECT unnest($streams))
 )
 SELECT ordinal, stream, key FROM repeated
@@ -52,11 +51,13 @@ _RETURNED = f"""
 CREATE OR REPLACE TEMPORARY TABLE landing_verdicts AS
 WITH fresh AS ({{fresh}}),
 told AS (
-    SELECT fresh.ordinal, fresh.stream, {_key("fresh")} AS key, fresh.row_key, fresh.payload_hash,
-           fresh.is_deleted, verdicts.verdict, verdicts.landing_number
+    SELECT fresh.ordinal, fresh.stream, {key_of("fresh.row_key")} AS key, fresh.row_key,
+           fresh.payload_hash, fresh.is_deleted, verdicts.verdict, verdicts.landing_number
     FROM fresh
     INNER JOIN landing_verdicts AS verdicts ON verdicts.ordinal = fresh.ordinal
-    WHERE (fresh.stream, {_key("fresh")}) IN (SELECT (stream, key) FROM landing_candidates)
+    WHERE (fresh.stream, {key_of("fresh.row_key")}) IN (
+        SELECT (stream, key) FROM landing_candidates
+    )
 ),
 -- What a load says last of a key is what holds.
 last_told AS (
@@ -65,9 +66,9 @@ last_told AS (
         AND ordinal IN (SELECT max(ordinal) FROM told GROUP BY stream, key)
 ),
 known AS (
-    SELECT stream, {_key("raw")} AS key, landing_number, payload_hash, is_deleted
+    SELECT stream, {key_of("raw.row_key")} AS key, landing_number, payload_hash, is_deleted
     FROM {{raw}} AS raw
-    WHERE stream IN (SELECT unnest($streams)) AND (stream, {_key("raw")}) IN (
+    WHERE stream IN (SELECT unnest($streams)) AND (stream, {key_of("raw.row_key")}) IN (
         SELECT (stream, key) FROM last_told
     )
     UNION ALL

@@ -6,23 +6,34 @@ by the stream's declaration. Does not belong here: reading any source, or the me
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
 from cdp.config.contract import ENTITIES, WAREHOUSE_TYPES
 from cdp.config.sources import Expression, Map, Stream, parse_expression
-from cdp.config.staging_models import column_names, json_path
+from cdp.config.staged import column_names, json_path
+from ingestion.events import EARLIEST, FUTURE
 from ingestion.judging import Verdicts
 
 
-def row_verdicts(stream: Stream) -> Verdicts:
+def row_verdicts(stream: Stream, now: datetime, as_of: datetime, zone: str) -> Verdicts:
     """What becomes of rows, each one JSON object, by the declaration of their stream: its key, its
-    version, and its maps with the types of their columns."""
-    return Verdicts(_query(stream))
+    version, and its maps with the types of their columns.
+
+    Args:
+        now: the moment of landing (UTC).
+        as_of: the moment the run computes for; the later of the two bounds the future of events.
+        zone: the zone of times that name none.
+    """
+    bounds: dict[str, object] = {"earliest": EARLIEST, "latest": max(now, as_of) + FUTURE}
+    query = _query(stream, zone)
+    return Verdicts(query, bounds if "$latest" in query else {})
 
 
-def _query(stream: Stream) -> str:
+def _query(stream: Stream, zone: str) -> str:
     nests, paths = stream.nests, _paths(stream)
     listed = ", ".join(_text(path) for path in paths)
 
@@ -30,7 +41,7 @@ def _query(stream: Stream) -> str:
         return f"f[{paths.index(json_path(column, nests=nests)) + 1}]"
 
     keys = [f"nullif(trim({field(column)}), '')" for column in stream.key]
-    missing = " OR ".join(f"{key} IS NULL" for key in keys) or "false"
+    missing = " OR ".join([*(f"{key} IS NULL" for key in keys), *_nothing_made(stream, field)])
     version = "md5(text)"
     if stream.version:
         version = f"coalesce(replace({field(stream.version)}, chr(31), ' '), md5(text))"
@@ -42,7 +53,12 @@ def _query(stream: Stream) -> str:
     checks = [check for each in stream.maps for check in _type_checks(each, field)]
     mismatch = "\n".join(f"WHEN {check} THEN {_text(column)}" for column, check in checks)
     mismatch = f"CASE {mismatch} END" if checks else "CAST(NULL AS VARCHAR)"
-    occurred = _occurred(stream, field)
+    occurred = _occurred(stream, field, zone)
+    out_of_range = " OR ".join(
+        f"({at} < $earliest OR {at} > $latest)"
+        for each in stream.maps
+        if each.entity == "events" and (at := _moment(each.columns.get("occurred_at"), field, zone))
+    )
     return f"""
     WITH parsed AS (
         SELECT ordinal, position, text,
@@ -59,8 +75,9 @@ def _query(stream: Stream) -> str:
                    WHEN f IS NULL THEN 'malformed_json'
                    WHEN NOT starts_with(text, '{{') AND ltrim(text, ' \t')[1] <> '{{'
                        THEN 'not_an_object'
-                   WHEN {missing} THEN 'missing_key'
+                   WHEN {missing or "false"} THEN 'missing_key'
                    WHEN mismatch IS NOT NULL THEN 'type_mismatch'
+                   WHEN {out_of_range or "false"} THEN 'time_out_of_range'
                END AS reason
         FROM checked
     )
@@ -86,6 +103,35 @@ def _paths(stream: Stream) -> list[str]:
         if each.where:
             columns += column_names(each.where)
     return list(dict.fromkeys(json_path(each, nests=stream.nests) for each in columns)) or ["$"]
+
+
+def _nothing_made(stream: Stream, field) -> list[str]:  # type: ignore[no-untyped-def]
+    """SQL that is true where some map takes a row, and none finds the key of its entity in it."""
+    takes, makes = [], []
+    for each in stream.maps:
+        taken = f"coalesce(TRY({_rendered(each.where, field)}), false)" if each.where else "true"
+        there = [
+            f"{value} IS NOT NULL"
+            for name in ENTITIES[each.entity].key
+            if (value := _key_value(each, name, stream, field))
+        ]
+        if not there and not each.where:
+            return []
+        takes.append(taken)
+        makes.append(" AND ".join([taken, *there]))
+    if takes == makes:
+        return []
+    return [f"(({' OR '.join(takes)}) AND NOT ({' OR '.join(f'({each})' for each in makes)}))"]
+
+
+def _key_value(each: Map, name: str, stream: Stream, field) -> str | None:  # type: ignore[no-untyped-def]
+    """SQL of a key column of an entity as text; None where it cannot be missing."""
+    value = each.columns.get(name)
+    if isinstance(value, str):
+        return None if value in stream.key else f"nullif(trim({field(value)}), '')"
+    if isinstance(value, Expression):
+        return f"TRY(nullif(trim(CAST({_rendered(value.sql, field)} AS VARCHAR)), ''))"
+    return None
 
 
 def _type_checks(each: Map, field) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
@@ -121,15 +167,34 @@ def _breaks(sql: str) -> str:
     return f"TRY(({sql}) IS NULL) IS NULL"
 
 
-def _occurred(stream: Stream, field) -> str:  # type: ignore[no-untyped-def]
+def _occurred(stream: Stream, field, zone: str) -> str:  # type: ignore[no-untyped-def]
     """The time of the row itself: when an event occurred, else when the version was made."""
     for each in stream.maps:
-        column = each.columns.get("occurred_at")
-        if each.entity == "events" and isinstance(column, str):
-            return f"try_cast(try_cast({field(column)} AS TIMESTAMPTZ) AS TIMESTAMP)"
-    if stream.version:
-        return f"try_cast(try_cast({field(stream.version)} AS TIMESTAMPTZ) AS TIMESTAMP)"
-    return "CAST(NULL AS TIMESTAMP)"
+        if each.entity == "events" and "occurred_at" in each.columns:
+            told = _moment(each.columns["occurred_at"], field, zone)
+            if told:
+                return told
+    return _moment(stream.version, field, zone) or "CAST(NULL AS TIMESTAMP)"
+
+
+def _moment(value: object, field, zone: str) -> str | None:  # type: ignore[no-untyped-def]
+    """SQL of a time, UTC, that a column or an expression of the source tells."""
+    if isinstance(value, Expression):
+        text = f"TRY(CAST({_rendered(value.sql, field)} AS VARCHAR))"
+    elif isinstance(value, str):
+        text = f"trim({field(value)})"
+    else:
+        return None
+    if zone == "UTC":
+        return f"CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    names_zone = (
+        f"regexp_matches({text}, '[0-9].*(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)\\s*$', 'i')"
+    )
+    return (
+        f"CASE WHEN length({text}) > 10 AND {names_zone} "
+        f"THEN CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP) "
+        f"ELSE timezone('UTC', timezone({_text(zone)}, try_cast({text} AS TIMESTAMP))) END"
+    )
 
 
 def _rendered(sql: str, field) -> str:  # type: ignore[no-untyped-def]

@@ -2,73 +2,43 @@
 
 Belongs here: the shape of a declaration and every check that can be made without reaching the
 source. Does not belong here: reading any source (`ingestion/`) or writing models for it
-(`cdp.warehouse.staging_models`).
+(`cdp.config.staging_models`).
 """
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 import sqlglot
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from sqlglot import exp
 
 from cdp.config.contract import ENTITIES
+from cdp.config.declared import Declared, Duration, EnvReference, Text
+from cdp.config.source_options import OPTIONS, names_of
 from cdp.config.yaml_text import ConfigError, KeyPath, YamlText, load_yaml
-from cdp.warehouse.settings import Settings, secret
+from cdp.warehouse.settings import Settings
 
 _NAME = "^[a-z][a-z0-9]{0,40}(_[a-z0-9]{1,40}){0,6}$"
 _RESERVED = ("files", "loads", "quarantine")
 """Tables of raw that are the platform's own."""
-_DURATION = re.compile(r"^\s*(\d+)\s*(second|minute|hour|day|week)s?\s*$")
 
 
-def duration(value: Any) -> timedelta:
-    """A duration as people write it: `26 hours`, `30 minutes`, `1 day`."""
-    if isinstance(value, timedelta):
-        return value
-    found = _DURATION.match(str(value))
-    if not found:
-        raise ValueError("expected a duration such as '30 minutes', '26 hours' or '1 day'")
-    return timedelta(**{f"{found[2]}s": int(found[1])})
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-
-
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EnvReference(_Declared):
-    """A value that stands in the environment, not in the file."""
-
-    env: str = Field(pattern="^[A-Z][A-Z0-9_]*$")
-
-    def reveal(self) -> str:
-        """The value; raises `MissingSecret` where the environment does not hold it."""
-        return secret(self.env)
-
-
-class Constant(_Declared):
+class Constant(Declared):
     """A canonical column that is the same for every row."""
 
     value: str | int | bool
 
 
-class Expression(_Declared):
+class Expression(Declared):
     """A canonical column computed by SQL over the source's columns, which are all text."""
 
     sql: str = Field(max_length=2_000)
@@ -121,17 +91,7 @@ def parse_expression(sql: str) -> exp.Expr:
     return tree
 
 
-def _plain(text: str) -> str:
-    """Text that stands in files of dbt, which would take these marks for its own."""
-    if any(mark in text for mark in ("{{", "{%", "{#")):
-        raise ValueError("may not contain {{, {% or {#")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_plain)]
-
-
-class Map(_Declared):
+class Map(Declared):
     """One canonical entity made from the rows of a stream."""
 
     entity: str
@@ -177,17 +137,22 @@ def _text_of(value: str | Constant | Expression) -> str:
     return value.sql if isinstance(value, Expression) else value
 
 
-class Deletes(_Declared):
+class Deletes(Declared):
     """How deletions of a mutable stream are noticed."""
 
-    column: str | None = Field(None, description="Soft delete: the column that holds its time.")
+    column: str | None = Field(
+        None,
+        description="Soft delete: the column that holds its time; maps that have no `deleted_at` "
+        "of their own take it.",
+    )
     compare_every: Duration | None = Field(
         None,
-        description="Hard delete: how often the source's keys are compared with the landed.",
+        description="Hard delete: how often the source's keys are compared with the landed (kind: "
+        "database). An event that has happened stays.",
     )
 
 
-class Stream(_Declared):
+class Stream(Declared):
     """One kind of rows that a source delivers, and how it is landed."""
 
     files: str | None = Field(None, description="Glob below the location (kind: files).")
@@ -200,11 +165,37 @@ class Stream(_Declared):
     deletes: Deletes = Field(default_factory=lambda: Deletes(column=None, compare_every=None))
     maps: tuple[Map, ...] = ()
 
+    @field_validator("maps")
+    @classmethod
+    def _say_when_deleted(cls, maps: tuple[Map, ...], said: ValidationInfo) -> tuple[Map, ...]:
+        column = getattr(said.data.get("deletes"), "column", None)
+        if column is None or not maps:
+            return maps
+        if not any("deleted_at" in ENTITIES[each.entity].columns for each in maps):
+            raise ValueError(
+                f"{maps[0].entity} know no deletion; drop `deletes.column`, or leave deleted rows "
+                "out by `where`"
+            )
+        return tuple(
+            each
+            if "deleted_at" in each.columns or "deleted_at" not in ENTITIES[each.entity].columns
+            else Map(
+                entity=each.entity,
+                where=each.where,
+                columns={**each.columns, "deleted_at": column},
+            )
+            for each in maps
+        )
+
     @model_validator(mode="after")
     def _is_whole(self) -> Stream:
         if self.format == "segment":
-            if self.maps:
-                raise ValueError("a stream of format segment is mapped by its format; drop `maps`")
+            given = {"maps": self.maps, "key": self.key, "version": self.version}
+            for name, value in given.items():
+                if value:
+                    raise ValueError(
+                        f"a stream of format segment is mapped by its format; drop `{name}`"
+                    )
         elif not self.maps:
             raise ValueError("a stream needs `maps`: at least one entity that its rows become")
         entities = [each.entity for each in self.maps]
@@ -221,7 +212,17 @@ class Stream(_Declared):
         return self.endpoint is not None or self.format in ("ndjson", "json", "parquet")
 
 
-class Source(_Declared):
+_OF_KIND = {
+    "files": "files",
+    "format": "files",
+    "table": "database",
+    "cursor": "database",
+    "endpoint": "rest_api",
+}
+"""Keys of a stream that one kind of source alone knows."""
+
+
+class Source(Declared):
     """One place that data comes from."""
 
     name: str = Field(pattern=_NAME)
@@ -235,13 +236,20 @@ class Source(_Declared):
         description="Identifier type of its customer or contact ids; `<source>_id` if empty.",
     )
     fresh_within: Duration = Field(description="Older than this, the source counts as stale.")
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="By the kind of the source; see below."
+    )
     streams: dict[Annotated[str, Field(pattern=_NAME)], Stream] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _streams_fit_the_kind(self) -> Source:
         wanted = {"files": "files", "database": "table", "rest_api": "endpoint"}[self.kind]
         for name, stream in self.streams.items():
+            for key, kind in _OF_KIND.items():
+                if kind != self.kind and getattr(stream, key) is not None:
+                    raise ValueError(
+                        f"stream '{name}': `{key}` is for sources of kind {kind} alone; drop it"
+                    )
             if getattr(stream, wanted) is None:
                 raise ValueError(
                     f"stream '{name}' of a source of kind {self.kind} needs `{wanted}`"
@@ -256,18 +264,19 @@ class Source(_Declared):
         return self
 
     @model_validator(mode="after")
-    def _takes_no_table_of_the_platform(self) -> Source:
-        if self.name in _RESERVED:
-            raise ValueError(f"raw.{self.name} is a table of the platform; take another name")
+    def _compares_what_can_be_compared(self) -> Source:
+        for name, stream in self.streams.items():
+            if stream.deletes.compare_every is not None and self.kind != "database":
+                raise ValueError(
+                    f"stream '{name}': keys are compared in a database alone; drop "
+                    "`deletes.compare_every`"
+                )
         return self
 
     @model_validator(mode="after")
-    def _names_a_time_zone(self) -> Source:
-        zone = self.options.get("timezone", "UTC")
-        if zone not in available_timezones():
-            raise ValueError(
-                "options.timezone is none that is known; expected a name such as Europe/Berlin"
-            )
+    def _takes_no_table_of_the_platform(self) -> Source:
+        if self.name in _RESERVED:
+            raise ValueError(f"raw.{self.name} is a table of the platform; take another name")
         return self
 
     def option(self, name: str, settings: Settings, default: Any = None) -> Any:
@@ -275,7 +284,7 @@ class Source(_Declared):
         return resolve(self.options.get(name, default), settings)
 
 
-class Sources(_Declared):
+class Sources(Declared):
     """All sources of a deployment."""
 
     sources: dict[str, Source]
@@ -316,9 +325,21 @@ def _source(text: YamlText, name: str, body: Any) -> Source:
     if "name" in body:
         raise text.error(("sources", name, "name"), "a source is called by its key; drop `name`")
     try:
-        return Source(**{"name": name, **body})
+        made = Source(**{"name": name, **body})
     except ValidationError as error:
         raise _at_its_line(text, ("sources", name), error) from error
+    for option in made.options:
+        if option not in (known := names_of(made.kind)):
+            raise text.error(
+                ("sources", name, "options", option),
+                f"no option of kind {made.kind} is called '{option}'",
+                known,
+            )
+    try:
+        OPTIONS[made.kind](**made.options)
+    except ValidationError as error:
+        raise _at_its_line(text, ("sources", name, "options"), error) from error
+    return made
 
 
 def _at_its_line(text: YamlText, above: KeyPath, error: ValidationError) -> ConfigError:
@@ -329,9 +350,27 @@ def _at_its_line(text: YamlText, above: KeyPath, error: ValidationError) -> Conf
     for part in first["loc"]:
         if (*keys, part) in text.lines:
             keys.append(part)
+    if first["type"] == "extra_forbidden" and (known := _known_beside(first["loc"], above)):
+        return text.error(tuple(keys), f"no key here is called '{first['loc'][-1]}'", known)
     message = first["msg"].removeprefix("Value error, ")
-    where = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
+    within = (*above[2:], *first["loc"])
+    where = ".".join(str(part) for part in within if isinstance(part, str))
     return text.error(tuple(keys), f"{where}: {message}" if where else message)
+
+
+def _known_beside(at: tuple[str | int, ...], above: KeyPath) -> list[str]:
+    """The keys that may stand where one stands that nobody knows."""
+    if len(above) > 2:
+        return []
+    models: dict[tuple[str, int], type[BaseModel]] = {
+        ("", 1): Source,
+        ("", 3): Stream,
+        ("deletes", 4): Deletes,
+        ("maps", 5): Map,
+    }
+    part = str(at[2]) if len(at) > 3 else ""
+    model = models.get((part, len(at)))
+    return [name for name in model.model_fields if name != "name"] if model else []
 
 
 def source_paths(settings: Settings) -> list[Path]:

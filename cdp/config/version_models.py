@@ -17,17 +17,10 @@ import yaml
 
 from cdp.config.contract import ENTITIES, WAREHOUSE_TYPES, Entity
 from cdp.config.sources import Sources
-from cdp.config.staging_models import (
-    HEADER,
-    LINEAGE,
-    YAML_HEADER,
-    MapSql,
-    StagedEntity,
-    described_model,
-    id_type,
-    paths_header,
-    staged_entities,
-)
+from cdp.config.staged import LINEAGE, StagedEntity, staged_entities
+from cdp.config.staging_columns import MapSql, paths_header
+from cdp.config.staging_models import YAML_HEADER, described_model, id_type
+from cdp.config.staging_sql import HEADER
 
 VERSIONS: dict[str, tuple[str, ...]] = {
     "int_contact_versions": ("contacts", "customers"),

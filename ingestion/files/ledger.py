@@ -10,18 +10,21 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
+from zoneinfo import ZoneInfo
 
-from cdp.config.sources import Source, Stream, duration
+from cdp.config.declared import duration
+from cdp.config.sources import Source, Stream
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import Warehouse
 
 State = Literal["taken", "appended", "rewritten", "truncated", "incomplete"]
 
 _UNFINISHED = re.compile(r"(^|/)[._][^/]*$|\.(tmp|part|partial|crdownload)$|(^|/)[._][^/]*/")
-_DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_/]?(?:month=)?(\d\d)[-_/]?(?:day=)?(\d\d)")
+"""A day in a path: 2026-06-01, 20260601, 2026/06/01, year=2026/month=06/day=01."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +163,13 @@ def tasks(
     those of its days again, whatever the ledger says of them.
     """
     known = known_files(source.name, warehouse)
+    zone = ZoneInfo(str(source.options.get("timezone", "UTC")))
     for name, stream in source.streams.items():
         for file in list_files(source, stream, warehouse.settings):
             if not is_complete(file, source, now):
                 continue
             if since or until:
-                if _in_range(file, since, until):
+                if _in_range(file, since, until, zone):
                     yield Task(file, name, "taken")
                 continue
             before = known.get((name, file.path))
@@ -201,13 +205,27 @@ def fingerprint(file: FoundFile, size: int) -> str:
     return digest.hexdigest()
 
 
-def _in_range(file: FoundFile, since: datetime | None, until: datetime | None) -> bool:
+def _in_range(
+    file: FoundFile, since: datetime | None, until: datetime | None, zone: ZoneInfo
+) -> bool:
+    """Whether a file is of the days of a range: those that its path names, from the first to the
+    last of them, on the clocks of the source's zone; else the one on which it was written."""
     first, last = file.modified_at, file.modified_at
-    named = _DAY.search(file.path)
-    if named:
-        try:
-            first = datetime(int(named[1]), int(named[2]), int(named[3]))
-            last = first + timedelta(days=1, microseconds=-1)
-        except ValueError:
-            pass
+    days = sorted(day for found in _DAY.finditer(file.path) if (day := _day(found)))
+    if days:
+        first = _midnight(days[0], zone)
+        last = _midnight(days[-1] + timedelta(days=1), zone) - timedelta(microseconds=1)
     return (since is None or last >= since) and (until is None or first < until)
+
+
+def _day(found: re.Match[str]) -> date | None:
+    try:
+        return date(int(found[1]), int(found[2]), int(found[3]))
+    except ValueError:
+        return None
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The beginning of a day somewhere, in naive UTC."""
+    local = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return local.astimezone(UTC).replace(tzinfo=None)

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from cdp.config.source_options import OPTIONS, names_of
 from cdp.config.sources import load_sources, parse_expression
 from cdp.config.staging_models import models
 from cdp.config.yaml_text import ConfigError
-from cdp.warehouse.settings import load_settings
+from cdp.warehouse.settings import PROJECT_ROOT, load_settings
 
 SOURCE: dict[str, Any] = {
     "description": "A till in a shop.",
@@ -109,6 +110,129 @@ def test_a_wrong_value_is_refused_and_says_which(
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)):
         load(tmp_path, declared(**changes))
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "files": SOURCE,
+    "database": {
+        **SOURCE,
+        "kind": "database",
+        "options": {"url": {"env": "SHOP_URL"}},
+        "streams": {
+            "orders": {
+                "table": "orders",
+                "key": ["no"],
+                "maps": [{"entity": "orders", "columns": {"order_id": "no"}}],
+            }
+        },
+    },
+    "rest_api": {
+        **SOURCE,
+        "kind": "rest_api",
+        "options": {"base_url": "https://crm.example.com"},
+        "streams": {
+            "people": {
+                "endpoint": {"path": "people"},
+                "key": ["id"],
+                "maps": [{"entity": "contacts", "columns": {"contact_id": "id"}}],
+            }
+        },
+    },
+}
+"""A declaration of each kind of source."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "near"),
+    [
+        ("files", "loaction", "location"),
+        ("files", "delimeter", "delimiter"),
+        ("files", "url", None),
+        ("database", "schemas", "schema"),
+        ("database", "settle", None),
+        ("rest_api", "base_ur", "base_url"),
+        ("rest_api", "delimiter", None),
+        ("rest_api", "time_zone", "timezone"),
+    ],
+)
+def test_an_option_that_its_kind_does_not_know_is_refused(
+    tmp_path: Path, kind: str, option: str, near: str | None
+) -> None:
+    source = {**KINDS[kind], "options": {**KINDS[kind]["options"], option: "x"}}
+    text = yaml.safe_dump({"sources": {"till": source}}, sort_keys=False)
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, text)
+    told = str(error.value)
+    assert error.value.line == 1 + next(
+        at for at, line in enumerate(text.splitlines()) if line.strip() == f"{option}: x"
+    )
+    assert f"no option of kind {kind} is called '{option}'; allowed: " in told
+    assert all(known in told for known in names_of(kind))
+    assert (f"did you mean '{near}'?" in told) == (near is not None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "told"),
+    [
+        ("files", {}, "options.location: Field required"),
+        ("database", {}, "options.url"),
+        ("rest_api", {}, "options.base_url: Field required"),
+        ("files", {"location": "x", "settle": "soon"}, "options.settle: expected a duration"),
+        ("files", {"location": "x", "delimiter": ";;"}, "options.delimiter"),
+        ("files", {"location": ["x"]}, "options.location"),
+        ("database", {"url": {"env": "lower"}}, "options.url"),
+        ("database", {"url": "sqlite://", "timezone": "Mars"}, "options.timezone: none that is"),
+        ("rest_api", {"base_url": "x", "allow_private": "false"}, "options.allow_private"),
+        ("rest_api", {"base_url": "x", "headers": "x"}, "options.headers"),
+    ],
+)
+def test_an_option_of_the_wrong_form_is_refused(
+    tmp_path: Path, kind: str, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        load(tmp_path, yaml.safe_dump({"sources": {"till": {**KINDS[kind], "options": options}}}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_option_is_documented(kind: str) -> None:
+    page = (PROJECT_ROOT / "docs" / "reference" / "sources.md").read_text(encoding="utf-8")
+    for name, field in OPTIONS[kind].model_fields.items():
+        assert field.description, name
+        assert f"| `{field.alias or name}` |" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "told"),
+    [
+        ("files", {"table": "orders"}, "`table` is for sources of kind database alone"),
+        ("files", {"cursor": "changed"}, "`cursor` is for sources of kind database alone"),
+        ("rest_api", {"format": "csv"}, "`format` is for sources of kind files alone"),
+        ("database", {"endpoint": {"path": "x"}}, "`endpoint` is for sources of kind rest_api"),
+        ("rest_api", {"deletes": {"compare_every": "1 day"}}, "compared in a database alone"),
+        ("files", {"format": "segment"}, "drop `maps`"),
+        ("files", {"format": "segment", "maps": [], "key": ["id"]}, "drop `key`"),
+        ("files", {"clolumns": {}}, "no key here is called 'clolumns'"),
+        ("files", {"kye": ["no"]}, "did you mean 'key'?"),
+    ],
+)
+def test_a_key_of_a_stream_that_would_mean_nothing_is_refused(
+    tmp_path: Path, kind: str, changes: dict[str, Any], told: str
+) -> None:
+    ((name, stream),) = KINDS[kind]["streams"].items()
+    source = {**KINDS[kind], "streams": {name: {**stream, **changes}}}
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        load(tmp_path, yaml.safe_dump({"sources": {"till": source}}))
+
+
+def test_deletions_of_what_knows_none_are_refused(tmp_path: Path) -> None:
+    stream = {
+        "files": "*.csv",
+        "format": "csv",
+        "deletes": {"column": "gone"},
+        "maps": [{"entity": "events", "columns": {"user_id": "id"}}],
+    }
+    with pytest.raises(ConfigError, match="events know no deletion"):
+        load(tmp_path, declared(streams={"clicks": stream}))
 
 
 @pytest.mark.parametrize("name", ["../etc", "a b", "Web", "1st", "x" * 60, "select'; --", "ö"])

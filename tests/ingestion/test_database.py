@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from cdp.config.moments import NoMoment
 from ingestion.failures import SourceFailed
 from tests.ingestion.landing import Landing
 
@@ -110,6 +111,13 @@ def test_only_news_are_read_and_each_version_lands_once(shop: Shop) -> None:
         "c@example.org",
     ]
     assert shop.land().rows_landed == 0
+
+
+def test_a_source_that_has_nothing_to_say_has_answered(shop: Shop) -> None:
+    """How far a server is known goes by its last answer."""
+    report = shop.land()
+    assert report.load_id is not None
+    assert shop.landing.rows("SELECT source, rows_read FROM raw.loads") == [("shop", 0)]
 
 
 def test_a_row_that_joins_the_last_moment_is_not_missed(shop: Shop) -> None:
@@ -276,6 +284,82 @@ def test_a_range_of_days_is_read_again_and_lands_what_was_missed(shop: Shop) -> 
     assert (report.rows_read, report.rows_landed) == (1, 1)
     shop.put(3, "new@example.org", "2026-06-11 10:00:00+00")
     assert shop.land().rows_landed == 1
+
+
+def test_everything_up_to_a_day_is_read_again(shop: Shop) -> None:
+    shop.put(1, "a@example.org", "2026-06-10 10:00:00+00")
+    shop.land()
+    shop.put(2, "late@example.org", "2026-06-05 10:00:00+00")
+    shop.put(3, "new@example.org", "2026-06-11 10:00:00+00")
+    report = shop.land(until=datetime(2026, 6, 6))
+    assert (report.rows_read, report.rows_landed) == (1, 1)
+    # Where the news are known up to is not moved by it.
+    assert shop.land().rows_landed == 1
+
+
+def test_everything_from_a_day_on_is_read_again(shop: Shop) -> None:
+    for number, day in enumerate(["2026-06-01", "2026-06-10", "2030-01-01"]):
+        shop.put(number, "a@example.org", f"{day} 10:00:00+00")
+    # Clocks of servers run ahead: what bears a time of the future is there too.
+    assert shop.land(since=datetime(2026, 6, 9)).rows_landed == 2
+
+
+def test_an_empty_range_is_refused(shop: Shop) -> None:
+    with pytest.raises(NoMoment, match="range is empty"):
+        shop.land(since=datetime(2026, 6, 6), until=datetime(2026, 6, 5))
+
+
+def test_a_cursor_that_counts_is_no_clock(shop: Shop) -> None:
+    """News are asked for by it; for a range of days all rows are read again."""
+    shop.declare(cursor="no", version=None)
+    shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.put(2, "b@example.org", "2026-06-02 10:00:00+00")
+    assert shop.land().rows_landed == 2
+    shop.put(3, "c@example.org", "2026-06-03 10:00:00+00")
+    assert shop.land().rows_read == 2
+    shop.put(1, "a2@example.org", "2026-06-04 10:00:00+00")
+    report = shop.land(since=datetime(2026, 6, 4), until=datetime(2026, 6, 5))
+    assert (report.rows_read, report.rows_landed) == (3, 1)
+
+
+def test_a_column_of_days_is_asked_for_whole_days(shop: Shop) -> None:
+    shop.do("CREATE TABLE visits (no INTEGER, day DATE)")
+    shop.declare(
+        table="visits",
+        cursor="day",
+        version=None,
+        deletes={},
+        maps=[{"entity": "customers", "columns": {"contact_id": "no"}}],
+    )
+    for number in range(1, 8):
+        shop.do(f"INSERT INTO visits VALUES ({number}, '2026-06-0{number}')")
+    assert shop.land().rows_landed == 7
+    shop.do("INSERT INTO visits VALUES (8, '2026-06-07'), (9, '2026-06-04')")
+    assert shop.land().rows_landed == 1
+    late = shop.land(since=datetime(2026, 6, 4, 12), until=datetime(2026, 6, 4, 18))
+    assert late.rows_landed == 1
+    # Text may tell another zone's day, so a day more is read on each side.
+    assert late.rows_read == (2 if shop.is_postgres else 4)
+
+
+@pytest.mark.parametrize("kind", ["DATETIME", "TIMESTAMP", "DATE", "VARCHAR(30)", ""])
+@pytest.mark.parametrize("form", ["{} 10:00:00", "{}T10:00:00Z", "{} 10:00:00.000000", "{}"])
+def test_moments_of_sqlite_are_text_whatever_their_column_is_called(
+    tmp_path: Path, kind: str, form: str
+) -> None:
+    shop = Shop(f"sqlite:///{tmp_path / 'shop.sqlite'}", tmp_path / "home")
+    shop.do("DROP TABLE customers")
+    shop.do(f"CREATE TABLE customers (no INTEGER PRIMARY KEY, email TEXT, changed {kind}, gone)")
+    shop.declare()
+    shop.put(1, "a@example.org", form.format("2026-06-10"))
+    assert shop.land().rows_landed == 1
+    shop.put(2, "same moment", form.format("2026-06-10"))
+    shop.put(3, "late", form.format("2026-06-05"))
+    assert shop.land().rows_landed == 1
+    assert shop.land(since=datetime(2026, 6, 5), until=datetime(2026, 6, 6)).rows_landed == 1
+    assert [row["changed"] for row in shop.landing.payloads("shop")] == [
+        form.format(day) for day in ("2026-06-10", "2026-06-10", "2026-06-05")
+    ]
 
 
 def test_columns_may_come_and_go(shop: Shop) -> None:

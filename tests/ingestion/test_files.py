@@ -364,6 +364,31 @@ def test_days_can_be_read_again_and_land_nothing_twice(landing: Landing) -> None
     assert (report.rows_read, report.rows_duplicate) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    ("path", "zone", "is_meant"),
+    [
+        ("2026-06-02.ndjson", "UTC", True),
+        ("2026-06-01.ndjson", "UTC", False),
+        ("2026-06-03.ndjson", "UTC", False),
+        ("2026/06/02/part-0.ndjson", "UTC", True),
+        ("year=2026/month=06/day=02/part-0.ndjson", "UTC", True),
+        ("june-2026-06-01-to-2026-06-30.ndjson", "UTC", True),
+        ("20260602T101500.ndjson", "UTC", True),
+        # The first of June ends in New York four hours after it ends in UTC.
+        ("2026-06-01.ndjson", "America/New_York", True),
+        ("2026-06-03.ndjson", "Asia/Tokyo", True),
+        ("2026-06-03.ndjson", "America/New_York", False),
+    ],
+)
+def test_a_range_takes_the_files_whose_days_it_touches(
+    landing: Landing, path: str, zone: str, is_meant: bool
+) -> None:
+    landing.declare_events(timezone=zone)
+    landing.put(path, events(0, 3))
+    report = landing.land(since=datetime(2026, 6, 2), until=datetime(2026, 6, 3))
+    assert report.rows_read == (3 if is_meant else 0)
+
+
 def test_many_small_files_land_in_one_load(landing: Landing) -> None:
     for number in range(60):
         landing.put(f"{number:03}.ndjson", events(number, number + 1))

@@ -117,6 +117,24 @@ def test_a_row_that_was_sent_again_mended_is_known_when_it_is_replayed(landing: 
     assert landing.landed() == 1
 
 
+def test_a_row_of_which_something_newer_is_known_stays_out(landing: Landing) -> None:
+    """Rows without a version are what their newest landing says."""
+    declare_orders(landing, "Total")
+    landing.put("june.csv", ORDERS, "till")
+    landing.land("till")
+    landing.put("july.csv", b"No,Mail,Day,Total\n2,b@example.org,2026-06-02,20.00\n", "till")
+    landing.land("till")
+    declare_orders(landing, {"sql": "replace(Total, ',', '.')"})
+    assert landing.replay("till").rows_landed == 1
+    assert [(row["No"], row["Total"]) for row in landing.payloads("till")] == [
+        ("1", "12.50"),
+        ("2", "20.00"),
+        ("3", "14,50"),
+    ]
+    assert ("type_mismatch", "june.csv:3") in waiting(landing)
+    assert landing.replay("till").rows_read == 0
+
+
 def test_a_row_mended_elsewhere_does_not_replace_what_has_landed_first(landing: Landing) -> None:
     landing.put("one.ndjson", lines(event(1, timestamp=IN_TWO_YEARS)))
     landing.land()

@@ -16,7 +16,7 @@ import pytest
 from ingestion import rest
 from ingestion.addresses import ForbiddenAddress, check_address
 from ingestion.failures import SourceFailed
-from tests.ingestion.landing import Landing
+from tests.ingestion.landing import AS_OF, Landing
 from tests.services.contacts_api import PAGE, TOKEN, ContactsApi, Fault
 
 BY_PARAMETER = {
@@ -238,9 +238,34 @@ def test_a_range_of_days_is_read_again(
     assert landing.land("crm").rows_landed == 0
     report = landing.land("crm", since=datetime(2026, 6, 5), until=datetime(2026, 6, 6))
     assert report.rows_landed == 1
-    assert contacts_api.asked[-1][2]["since"] == "2026-06-05T00:00:00"
+    # A day is told as the declaration tells the first one.
+    assert contacts_api.asked[-1][2]["since"] == "2026-06-05"
     landing.land("crm")
     assert contacts_api.asked[-1][2]["since"] == "2026-06-20T10:00:00Z"
+    contacts_api.contacts.append(contact(78, updated_at="2026-06-04T11:00:00Z"))
+    contacts_api.contacts.append(contact(79, updated_at="2026-06-29T11:00:00Z"))
+    report = landing.land("crm", until=datetime(2026, 6, 5, 12))
+    # The five first days of all contacts, and what was put into them behind the API's back.
+    assert (report.rows_read, report.rows_landed) == (5 + 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("like", "told"),
+    [
+        (None, "2026-06-05T00:00:00"),
+        ("2026-01-01", "2026-06-05"),
+        ("2026-01-01T00:00:00Z", "2026-06-05T00:00:00Z"),
+        ("2026-01-01T00:00:00+00:00", "2026-06-05T00:00:00+00:00"),
+        (0, 1780617600),
+        (1_700_000_000_000, 1780617600000),
+    ],
+)
+def test_a_range_begins_in_the_form_of_the_declaration(like: Any, told: Any) -> None:
+    news = {"cursor_path": "changed", "start_param": "since", "initial_value": like}
+    bounded = rest._endpoint(
+        {"path": "contacts", "incremental": news}, AS_OF, datetime(2026, 6, 5), None
+    )
+    assert bounded["incremental"]["initial_value"] == told
 
 
 def test_the_token_is_nowhere_but_in_the_request(

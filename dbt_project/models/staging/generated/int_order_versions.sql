@@ -6,8 +6,8 @@
     '$."device_id"',
     '$."contact_email"',
     '$."contact_phone"',
-    '$."placed_at"',
-    '$."ship_country"'
+    '$."ship_country"',
+    '$."placed_at"'
 ] %}
 
 select
@@ -20,8 +20,8 @@ select
     {{ as_type(json_field('fields', paths, 1), 'varchar') }} as anonymous_id,
     {{ as_type(json_field('fields', paths, 2), 'varchar') }} as email,
     {{ as_type(json_field('fields', paths, 3), 'varchar') }} as phone,
-    {{ as_type(json_field('fields', paths, 5), 'varchar') }} as country,
-    {{ as_utc(json_field('fields', paths, 4), 'UTC') }} as ordered_at,
+    {{ as_type(json_field('fields', paths, 4), 'varchar') }} as country,
+    {{ as_utc(json_field('fields', paths, 5), 'UTC') }} as ordered_at,
     'user_id' as id_type
 from (
     select

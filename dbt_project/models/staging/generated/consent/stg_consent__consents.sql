@@ -78,7 +78,7 @@ versions as (
         known.source,
         known.stream,
         known.row_key,
-        known.is_deleted as is_tombstone,
+        known.row_key like 'd:%' as is_tombstone,
         known.landed_at,
         known.landing_number,
         known.consent_id,
@@ -118,7 +118,6 @@ ranked as (
             partition by versions.source, versions.consent_id
             order by
                 case when versions.is_tombstone then 1 else 0 end,
-                cast(null as timestamp) desc nulls last,
                 versions.landing_number desc
         ) as nth
     from versions

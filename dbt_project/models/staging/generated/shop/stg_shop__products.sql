@@ -74,7 +74,7 @@ versions as (
         known.source,
         known.stream,
         known.row_key,
-        known.is_deleted and known.deleted_at is null as is_tombstone,
+        known.row_key like 'd:%' as is_tombstone,
         known.landed_at,
         known.landing_number,
         known.product_id,

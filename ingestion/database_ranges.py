@@ -1,0 +1,84 @@
+"""Ranges of days as a database's cursor column tells times.
+
+Belongs here: how a cursor tells times, and the bounds of a range in that form. Does not belong
+here: asking for the rows (`ingestion.database`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from cdp.config.sources import Source, Stream
+from ingestion.database_sessions import engine_arguments, in_session
+from ingestion.failures import SourceFailed
+
+Kind = Literal["moment", "day", "text"]
+"""How a column tells times: as the engine's own moments or days, or in text."""
+
+_BEGINNING, _END = datetime(1900, 1, 1), datetime(9000, 1, 1)
+"""What a range without a beginning or an end begins and ends with; every engine knows both."""
+
+
+def kind_of(cursor: str, stream: Stream, source: Source, url: str) -> Kind | None:
+    """How the cursor tells times; None where it tells none, as a number that counts.
+
+    SQLite has no times: whatever a column is declared as, they stand in it as text.
+    """
+    import sqlalchemy as sa
+
+    engine = in_session(sa.create_engine(url, **engine_arguments(source, url)), source)
+    try:
+        columns = sa.inspect(engine).get_columns(
+            str(stream.table), schema=source.options.get("schema")
+        )
+    finally:
+        engine.dispose()
+    types = {column["name"]: column["type"] for column in columns}
+    if cursor not in types:
+        raise no_column(source, stream, cursor, "cursor", types)
+    in_text = engine.dialect.name == "sqlite"
+    kinds: list[tuple[Kind, tuple[Any, ...]]] = [
+        ("text", (sa.String, sa.types.NullType, *((sa.Date, sa.DateTime) if in_text else ()))),
+        ("moment", (sa.DateTime,)),
+        ("day", (sa.Date,)),
+    ]
+    return next((kind for kind, those in kinds if isinstance(types[cursor], those)), None)
+
+
+def no_column(
+    source: Source, stream: Stream, column: str, role: str, there: Iterable[str]
+) -> SourceFailed:
+    """The error for a declared column that is none of those that are there."""
+    return SourceFailed(
+        f"source {source.name}: the table {stream.table} has no column {column}, which is "
+        f"declared as its {role}; it has {', '.join(there)}"
+    )
+
+
+def span_of(
+    since: datetime | None, until: datetime | None, kind: Kind | None, zone: str
+) -> tuple[Any, Any] | None:
+    """A range (naive UTC, its end excluded) as a cursor column tells times, on the clocks of the
+    source's zone; None where it tells none.
+
+    What is read too much is a duplicate, so that bounds are widened where their form leaves doubts:
+    to whole days for columns of days, and by a day for text, which may name another zone.
+    """
+    if kind is None:
+        return None
+    first, last = (_local(moment, zone) for moment in (since or _BEGINNING, until or _END))
+    if kind == "moment":
+        return first, last
+    day = timedelta(days=1)
+    first_day, last_day = first.date(), (last + day - timedelta(microseconds=1)).date()
+    if kind == "day":
+        return first_day, last_day
+    # A day is less than any moment of it in text, whatever parts the two.
+    return (first_day - day).isoformat(), (last_day + day).isoformat()
+
+
+def _local(moment: datetime, zone: str) -> datetime:
+    return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
