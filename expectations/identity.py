@@ -25,6 +25,8 @@ COMPONENTS: Table = ("identity", "int_identity_components")
 EDGES: Table = ("identity", "fct_identity_edges")
 TOUCHED: Table = ("identity", "int_touched_identifiers")
 TYPES: Table = ("staging", "identifier_types")
+TUPLES: Table = ("identity", "int_identifier_tuples")
+CONSTRAINED: Table = ("identity", "int_identity_constrained")
 
 TOUCHED_BIRTHS = "SELECT touched.birth FROM identity.int_touched_identifiers AS touched"
 
@@ -177,14 +179,20 @@ def _profiles(gate: Gate) -> list[Check]:
         counted(
             "has no profile above the limits of identifier_types",
             IDENTIFIERS,
-            "(SELECT members.profile_id FROM "
-            f"(SELECT profile_id, identifier_type FROM identity.dim_identifiers WHERE {picked}) "
-            "AS members INNER JOIN staging.identifier_types AS types "
+            # Ids that a source says are one (aliases, merged accounts) count as one.
+            "(SELECT members.profile_id FROM (SELECT profile_id, identifier_type, "
+            "coalesce(constrained.same_as, identifiers.birth) AS counts_as "
+            "FROM (SELECT birth, profile_id, identifier_type "
+            f"FROM identity.dim_identifiers WHERE {picked}) AS identifiers "
+            "LEFT JOIN (SELECT birth, same_as FROM identity.int_identity_constrained "
+            "WHERE kind = 'member') AS constrained USING (birth)) AS members "
+            "LEFT JOIN staging.identifier_types AS types "
             "ON members.identifier_type = types.identifier_type "
-            "WHERE types.max_per_profile IS NOT NULL "
+            "LEFT JOIN staging.identifier_types AS any_type ON any_type.identifier_type = '*' "
             "GROUP BY members.profile_id, members.identifier_type "
-            "HAVING count(*) > any_value(types.max_per_profile)) AS too_big",
-            [TOUCHED, TYPES],
+            "HAVING count(DISTINCT counts_as) > any_value(CASE WHEN types.identifier_type IS NULL "
+            "THEN any_type.max_per_profile ELSE types.max_per_profile END)) AS too_big",
+            [TOUCHED, TYPES, CONSTRAINED],
             unit="profiles",
         ),
     ]

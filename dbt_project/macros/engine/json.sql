@@ -29,3 +29,45 @@
 {% macro duckdb__json_text(column, path) -%}
     json_extract_string({{ column }}, '{{ path | replace("'", "''") }}')
 {%- endmacro %}
+
+
+{#- The identifiers in JSON text of the form that the Segment spec gives `context.externalIds`: JSON text
+    of a list of objects (identifier_type, raw_value), sorted, each once; null where there is none.
+
+    An entry counts when its type and its id are texts and it names a person. Where the type looks like
+    no name of a type it is none, so that nobody's details become one. An id that is encoded (hashed,
+    for example) is of another type than a plain one. -#}
+{% macro external_identifiers(column) -%}
+    {{ return(adapter.dispatch('external_identifiers', 'tributary')(column)) }}
+{%- endmacro %}
+
+{% macro duckdb__external_identifiers(column) -%}
+    {%- set encoding = "coalesce(nullif(nullif(lower(trim(json_extract_string(entry, '$.encoding'))), ''), 'none'), '')" -%}
+    {%- set type = "concat_ws(':', lower(trim(json_extract_string(entry, '$.type'))), nullif(" ~ encoding ~ ", ''))" -%}
+    {%- set value = "trim(json_extract_string(entry, '$.id'))" -%}
+    case
+        when {{ column }} is not null then nullif(
+            cast(to_json(list_sort(list_distinct([
+                {'identifier_type': {{ type }}, 'raw_value': {{ value }}}
+                for entry in json_extract(try_cast({{ column }} as json), '$[*]')
+                if json_type(entry, '$.type') = 'VARCHAR'
+                and json_type(entry, '$.id') = 'VARCHAR'
+                and {{ value }} <> ''
+                and regexp_full_match({{ type }}, '[a-z][a-z0-9_.:-]{0,63}')
+                and coalesce(lower(trim(json_extract_string(entry, '$.collection'))), 'users') in ('users', 'user')
+            ]))) as varchar),
+            '[]'
+        )
+    end
+{%- endmacro %}
+
+
+{#- One row for each identifier in what `external_identifiers` gives, as a select expression; its fields
+    are `identifier_type` and `raw_value`. -#}
+{% macro unnest_identifiers(column) -%}
+    {{ return(adapter.dispatch('unnest_identifiers', 'tributary')(column)) }}
+{%- endmacro %}
+
+{% macro duckdb__unnest_identifiers(column) -%}
+    unnest(from_json({{ column }}, '[{"identifier_type": "VARCHAR", "raw_value": "VARCHAR"}]'))
+{%- endmacro %}

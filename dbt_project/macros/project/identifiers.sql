@@ -9,18 +9,60 @@
 {%- endmacro %}
 
 
-{#- The slots of a tuple: its column, and the identifier type that the column holds. -#}
+{#- The slots of a tuple: its column, the identifier type that the column holds, and whether the column
+    is the row's own id (`own`), one that the source says is the same (`same`), or stands beside. -#}
 {% macro identifier_slots() -%}
     {{ return([
-        ('user_id', "'user_id'"),
-        ('source_id', 'id_type'),
-        ('email', "'email'"),
-        ('phone', "'phone'"),
-        ('anonymous_id', "'anonymous_id'"),
-        ('other_user_id', "'user_id'"),
-        ('other_source_id', 'id_type'),
-        ('other_anonymous_id', "'anonymous_id'"),
+        ('user_id', "'user_id'", 'own'),
+        ('source_id', 'id_type', 'own'),
+        ('email', "'email'", 'beside'),
+        ('phone', "'phone'", 'beside'),
+        ('anonymous_id', "'anonymous_id'", 'beside'),
+        ('other_user_id', "'user_id'", 'same'),
+        ('other_source_id', 'id_type', 'same'),
     ]) }}
+{%- endmacro %}
+
+
+{#- Every identifier of some tuples, one row each: the given columns of the tuple, `identifier_type`,
+    `raw_value` and `slot`. The id that an alias call replaces is none of them: it does not say of which
+    type it is, and an identifier is born only where a row says so. -#}
+{% macro identifiers_of(tuples, columns) -%}
+    {%- for column, type, slot in identifier_slots() %}
+    select
+        {%- for each in columns %}
+        {{ each }},
+        {%- endfor %}
+        {{ type }} as identifier_type,
+        {{ column }} as raw_value,
+        '{{ slot }}' as slot
+    from {{ tuples }}
+    where {{ column }} is not null
+    union all
+    {%- endfor %}
+    select
+        {%- for each in columns %}
+        {{ each }},
+        {%- endfor %}
+        external.identifier_type,
+        external.raw_value,
+        'beside' as slot
+    from (
+        select
+            {%- for each in columns %}
+            {{ each }},
+            {%- endfor %}
+            {{ unnest_identifiers('external_ids') }} as external
+        from {{ tuples }}
+        where external_ids is not null
+    ) as unnested
+{%- endmacro %}
+
+
+{#- What the seed `identifier_types` says for a type, joined as `types`; for a type that it does not
+    name, what stands under `*`, joined as `any_type`. -#}
+{% macro rule_of_type(column) -%}
+    case when types.identifier_type is null then any_type.{{ column }} else types.{{ column }} end
 {%- endmacro %}
 
 

@@ -4,7 +4,7 @@
     unique_key='edge_key'
 ) }}
 
-with tuples as (
+with landed as (
 
     select * from {{ ref('int_identifier_tuples') }}
     where {{ landed_since_published('last_landing_number') }}
@@ -23,33 +23,76 @@ types as (
 
 ),
 
-slots as (
+tuples as (
 
-    {% for column, type in identifier_slots() %}
+    select * from landed
+    {%- if is_incremental() %}
+    union all
+    -- An alias may name an identifier that is seen only now.
+    select * from {{ ref('int_identifier_tuples') }} as waiting
+    where
+        waiting.previous_id is not null
+        and waiting.last_landing_number <= {{ run_value('published_landing_high_water') }}
+        and waiting.previous_id in (
+            select identifiers.raw_value from identifiers
+            where identifiers.first_landing_number > {{ run_value('published_landing_high_water') }}
+        )
+    {%- endif %}
+
+),
+
+sightings as (
+
+    {{ identifiers_of('tuples', ['tuple_key']) }}
+
+),
+
+-- The id that an alias call replaces may be a device's or a former user id: it is whichever has been
+-- seen, and both where both have.
+aliases as (
+
+    {% for type, slot in [('user_id', 'same'), ('anonymous_id', 'beside')] %}
     select
         tuple_key,
-        {{ type }} as identifier_type,
-        {{ column }} as raw_value
+        '{{ type }}' as identifier_type,
+        previous_id as raw_value,
+        '{{ slot }}' as slot
     from tuples
-    where {{ column }} is not null
+    where previous_id is not null
     {{ "union all" if not loop.last }}
     {% endfor %}
+
+),
+
+named as (
+
+    select
+        sightings.*,
+        false as is_alias
+    from sightings
+    union all
+    select
+        aliases.*,
+        true as is_alias
+    from aliases
 
 ),
 
 nodes as (
 
     select distinct
-        slots.tuple_key,
+        named.tuple_key,
         identifiers.node,
         identifiers.identifier_type,
-        coalesce(types.priority, any_type.priority) as priority
-    from slots
+        named.slot,
+        case when named.is_alias then identifiers.first_landing_number end as seen_since,
+        {{ rule_of_type('priority') }} as priority
+    from named
     inner join identifiers
         on
-            slots.identifier_type = identifiers.identifier_type
-            and slots.raw_value = identifiers.raw_value
-    left join types on slots.identifier_type = types.identifier_type
+            named.identifier_type = identifiers.identifier_type
+            and named.raw_value = identifiers.raw_value
+    left join types on named.identifier_type = types.identifier_type
     left join types as any_type on any_type.identifier_type = '*'
     where not identifiers.is_blocked
 
@@ -62,11 +105,18 @@ pairs as (
         other.node as right_node,
         -- An edge is as weak as the weaker of its ends.
         greatest(one.priority, other.priority) * 1000 + least(one.priority, other.priority) as weakness,
+        one.identifier_type = other.identifier_type
+        and one.slot || ' ' || other.slot in ('own same', 'same own') as is_asserted,
         tuples.source,
         tuples.row_key,
         tuples.first_occurred_at,
         tuples.first_landing_number,
-        tuples.last_landing_number
+        greatest(
+            tuples.first_landing_number, coalesce(one.seen_since, 0), coalesce(other.seen_since, 0)
+        ) as known_landing_number,
+        greatest(
+            tuples.last_landing_number, coalesce(one.seen_since, 0), coalesce(other.seen_since, 0)
+        ) as last_landing_number
     from nodes as one
     inner join nodes as other
         on one.tuple_key = other.tuple_key and one.node < other.node
@@ -80,10 +130,12 @@ new_edges as (
         left_node,
         right_node,
         min(weakness) as weakness,
+        {{ dbt.bool_or('is_asserted') }} as is_asserted,
         {{ min_by('source', 'first_landing_number') }} as source,
         {{ min_by('row_key', 'first_landing_number') }} as event_id,
         min(first_occurred_at) as first_occurred_at,
         min(first_landing_number) as first_landing_number,
+        min(known_landing_number) as known_landing_number,
         max(last_landing_number) as last_landing_number
     from pairs
     group by left_node, right_node
@@ -115,10 +167,12 @@ select
     left_node,
     right_node,
     min(weakness) as weakness,
+    {{ dbt.bool_or('is_asserted') }} as is_asserted,
     {{ min_by('source', 'first_landing_number') }} as source,
     {{ min_by('event_id', 'first_landing_number') }} as event_id,
     min(first_occurred_at) as first_occurred_at,
     min(first_landing_number) as first_landing_number,
+    min(known_landing_number) as known_landing_number,
     max(last_landing_number) as last_landing_number
 from together
 group by edge_key, left_node, right_node

@@ -7,7 +7,10 @@
 with tuples as (
 
     select * from {{ ref('int_identifier_tuples') }}
+    {%- if not flags.FULL_REFRESH %}
+    -- Other logic may see identifiers in rows that landed long ago: then all are looked at.
     where {{ landed_since_published('last_landing_number') }}
+    {%- endif %}
 
 ),
 
@@ -19,15 +22,7 @@ types as (
 
 sightings as (
 
-    {% for column, type in identifier_slots() %}
-    select
-        {{ type }} as identifier_type,
-        {{ column }} as raw_value,
-        first_landing_number
-    from tuples
-    where {{ column }} is not null
-    {{ "union all" if not loop.last }}
-    {% endfor %}
+    {{ identifiers_of('tuples', ['first_landing_number']) }}
 
 ),
 

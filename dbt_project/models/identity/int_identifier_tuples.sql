@@ -8,7 +8,7 @@
 
 {%- set identifiers = [
     'user_id', 'source_id', 'email', 'phone', 'anonymous_id', 'other_user_id', 'other_source_id',
-    'other_anonymous_id', 'id_type'
+    'previous_id', 'external_ids', 'id_type'
 ] %}
 {%- set fresh = landed_since_published('landing_number') %}
 
@@ -76,7 +76,8 @@ rows_of_identifiers as (
         anonymous_id,
         cast(null as {{ dbt.type_string() }}) as other_user_id,
         cast(null as {{ dbt.type_string() }}) as other_source_id,
-        case when previous_id <> user_id then previous_id end as other_anonymous_id,
+        nullif(previous_id, user_id) as previous_id,
+        {{ external_identifiers('external_ids') }} as external_ids,
         source,
         row_key,
         occurred_at,
@@ -95,10 +96,11 @@ rows_of_identifiers as (
         cast(null as {{ dbt.type_string() }}) as anonymous_id,
         case when id_type = 'user_id' then merged_into_id end as other_user_id,
         case when id_type <> 'user_id' then merged_into_id end as other_source_id,
-        cast(null as {{ dbt.type_string() }}) as other_anonymous_id,
+        cast(null as {{ dbt.type_string() }}) as previous_id,
+        cast(null as {{ dbt.type_string() }}) as external_ids,
         source,
         row_key,
-        coalesce(created_at, updated_at, landed_at) as occurred_at,
+        coalesce(created_at, updated_at) as occurred_at,
         landing_number
     from contacts
 
@@ -113,10 +115,11 @@ rows_of_identifiers as (
         cast(null as {{ dbt.type_string() }}) as anonymous_id,
         case when id_type = 'user_id' then nullif(trim(merged_id), '') end as other_user_id,
         case when id_type <> 'user_id' then nullif(trim(merged_id), '') end as other_source_id,
-        cast(null as {{ dbt.type_string() }}) as other_anonymous_id,
+        cast(null as {{ dbt.type_string() }}) as previous_id,
+        cast(null as {{ dbt.type_string() }}) as external_ids,
         source,
         row_key,
-        coalesce(created_at, updated_at, landed_at) as occurred_at,
+        coalesce(created_at, updated_at) as occurred_at,
         landing_number
     from merged_contacts
 
@@ -131,10 +134,11 @@ rows_of_identifiers as (
         anonymous_id,
         cast(null as {{ dbt.type_string() }}) as other_user_id,
         cast(null as {{ dbt.type_string() }}) as other_source_id,
-        cast(null as {{ dbt.type_string() }}) as other_anonymous_id,
+        cast(null as {{ dbt.type_string() }}) as previous_id,
+        cast(null as {{ dbt.type_string() }}) as external_ids,
         source,
         row_key,
-        coalesce(ordered_at, landed_at) as occurred_at,
+        ordered_at as occurred_at,
         landing_number
     from orders
 
@@ -149,10 +153,11 @@ rows_of_identifiers as (
         cast(null as {{ dbt.type_string() }}) as anonymous_id,
         cast(null as {{ dbt.type_string() }}) as other_user_id,
         cast(null as {{ dbt.type_string() }}) as other_source_id,
-        cast(null as {{ dbt.type_string() }}) as other_anonymous_id,
+        cast(null as {{ dbt.type_string() }}) as previous_id,
+        cast(null as {{ dbt.type_string() }}) as external_ids,
         source,
         row_key,
-        coalesce(refunded_at, landed_at) as occurred_at,
+        refunded_at as occurred_at,
         landing_number
     from refunds
     where customer_id is not null
@@ -169,10 +174,11 @@ rows_of_identifiers as (
         case when subject_type = 'anonymous_id' then subject_id end as anonymous_id,
         cast(null as {{ dbt.type_string() }}) as other_user_id,
         cast(null as {{ dbt.type_string() }}) as other_source_id,
-        cast(null as {{ dbt.type_string() }}) as other_anonymous_id,
+        cast(null as {{ dbt.type_string() }}) as previous_id,
+        cast(null as {{ dbt.type_string() }}) as external_ids,
         source,
         row_key,
-        coalesce({{ moment }}, landed_at) as occurred_at,
+        {{ moment }} as occurred_at,
         landing_number
     from {{ subjects }}
     {{ "union all" if not loop.last }}
@@ -202,7 +208,7 @@ keyed as (
         {{ text_key(identifiers) }} as tuple_key,
         seen.*
     from seen
-    where coalesce(user_id, source_id, email, phone, anonymous_id, other_anonymous_id) is not null
+    where coalesce(user_id, source_id, email, phone, anonymous_id, external_ids) is not null
 
 )
 

@@ -28,13 +28,15 @@ normalised as (
         births.birth,
         births.identifier_type,
         births.raw_value,
-        case coalesce(types.normaliser, 'exact')
+        births.first_landing_number,
+        case {{ rule_of_type('normaliser') }}
             when 'email' then lower(trim(births.raw_value))
             when 'phone' then phones.e164
             else births.raw_value
         end as identifier_value
     from births
     left join types on births.identifier_type = types.identifier_type
+    left join types as any_type on any_type.identifier_type = '*'
     left join phones on births.birth = phones.birth
 
 ),
@@ -77,7 +79,8 @@ select
     {%- else -%}
     coalesce(value_births.first_birth, judged.birth) as node,
     {%- endif %}
-    judged.is_blocked
+    judged.is_blocked,
+    judged.first_landing_number
 from judged
 inner join value_births
     on

@@ -33,5 +33,6 @@ counted as (
 
 select distinct counted.component_id
 from counted
-inner join types on counted.identifier_type = types.identifier_type
-where counted.values_of_type > types.max_per_profile
+left join types on counted.identifier_type = types.identifier_type
+left join types as any_type on any_type.identifier_type = '*'
+where counted.values_of_type > {{ rule_of_type('max_per_profile') }}

@@ -25,11 +25,14 @@ def model(dbt, session):
         .set_alias("m")
     )
     nodes = members.join(identifiers.set_alias("i"), "m.node = i.node").project(
-        "m.node, m.component_id, i.identifier_type"
+        "m.node, m.component_id, i.identifier_type, i.identifier_value"
     )
     links = (
         edges.set_alias("e")
         .join(members, "e.left_node = m.node")
-        .project("m.component_id, e.left_node, e.right_node, e.weakness, e.first_occurred_at")
+        .project(
+            "m.component_id, e.left_node, e.right_node, e.weakness, e.is_asserted, "
+            "e.first_occurred_at"
+        )
     )
     return solve_components(nodes.to_arrow_table(), links.to_arrow_table(), types)

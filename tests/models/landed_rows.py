@@ -1,0 +1,255 @@
+"""Rows laid into raw by hand, in exactly the order wanted, and identity built on them.
+
+Belongs here: a deployment of a few sources whose rows need no file, the runs over it, and what its
+tables of identity say. Does not belong here: which rows (`tests.models.worlds`), any expectation.
+
+Landing is passed by because it orders the rows of a run by source: here the order of landing stays
+the same however the rows are cut into runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cdp.generation import generate
+from cdp.warehouse.modelling import Models
+from cdp.warehouse.runs import begin_run, finish_run
+from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
+from cdp.warehouse.store import open_warehouse
+from ingestion.promotion import ensure_tables
+
+AS_OF = datetime(2026, 6, 30, 12)
+
+SOURCES = """
+sources:
+  web:
+    description: Messages of people.
+    kind: files
+    owner: a@example.com
+    purpose: analytics
+    fresh_within: 1 day
+    options: {location: "{home}/landing/web"}
+    streams:
+      events: {files: "*.ndjson", format: segment}
+  shop:
+    description: Accounts whose numbers are what messages call the user's id, and their orders.
+    kind: files
+    owner: a@example.com
+    purpose: contract
+    fresh_within: 1 day
+    id_type: user_id
+    options: {location: "{home}/landing/shop"}
+    streams:
+      customers:
+        files: "customers*.ndjson"
+        format: ndjson
+        key: [id]
+        version: version
+        maps:
+          - entity: customers
+            columns:
+              {contact_id: id, email: email, phone: phone, phone_country: land,
+               merged_into_id: into, updated_at: at}
+      orders:
+        files: "orders*.ndjson"
+        format: ndjson
+        key: [id]
+        version: version
+        maps:
+          - entity: orders
+            where: kind <> 'quote'
+            columns:
+              {order_id: id, customer_id: customer, email: email, phone: phone, country: land,
+               anonymous_id: device, ordered_at: at}
+  crm:
+    description: Contacts of people.
+    kind: files
+    owner: a@example.com
+    purpose: contract
+    fresh_within: 1 day
+    options: {location: "{home}/landing/crm"}
+    streams:
+      contacts:
+        files: "contacts*.ndjson"
+        format: ndjson
+        key: [id]
+        version: version
+        maps:
+          - entity: contacts
+            columns:
+              {contact_id: id, email: email, phone: phone, phone_country: land,
+               merged_ids: merged, updated_at: at}
+      lists:
+        files: "lists*.ndjson"
+        format: ndjson
+        key: [list, subject]
+        version: version
+        maps:
+          - entity: memberships
+            columns: {list_id: list, subject_type: type, subject_id: subject, joined_at: at}
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row as a source tells it; `key` and `version` make up its key in raw."""
+
+    source: str
+    stream: str
+    payload: dict[str, Any]
+    key: str
+    occurred_at: datetime = AS_OF
+    is_deleted: bool = False
+
+
+TABLES = (
+    "int_identifier_tuples",
+    "int_phone_numbers",
+    "int_identifier_values",
+    "fct_identity_edges",
+    "int_identity_components",
+    "int_identity_constrained",
+    "dim_identifiers",
+    "fct_rejected_edges",
+)
+"""The current tables of identity that do not describe a run's change set."""
+
+BIRTHS = "identifier_births"
+
+
+@dataclass
+class Landed:
+    """A warehouse whose raw rows were laid by hand."""
+
+    home: Path
+    runs: int = 0
+    landed: int = 0
+    _settings: Settings | None = field(default=None, repr=False)
+
+    @property
+    def settings(self) -> Settings:
+        if self._settings is None:
+            config = self.home / "config"
+            shutil.copytree(PROJECT_ROOT / "config", config)
+            (config / "sources.yml").write_text(SOURCES, encoding="utf-8")
+            self._settings = load_settings(
+                home=self.home / "data", config=config, as_of=AS_OF, default_country="DE"
+            )
+        return self._settings
+
+    def run(
+        self,
+        rows: Sequence[Row] = (),
+        *,
+        publish: bool = True,
+        full_refresh: bool = False,
+        through: str | None = None,
+    ) -> None:
+        """Land the rows in their order, build identity, and publish or not.
+
+        A run `through` a model was killed once that had been built.
+        """
+        settings = self.settings
+        models = Models(settings, generate(settings))
+        self.runs += 1
+        with open_warehouse(settings) as warehouse:
+            run = begin_run(warehouse, f"run-{self.runs}", "test")
+            for source in ("web", "shop", "crm"):
+                ensure_tables(source, warehouse)
+                number = [n for n, row in enumerate(rows, self.landed + 1) if row.source == source]
+                mine = [row for row in rows if row.source == source]
+                if mine:
+                    table = _envelopes(mine, number)
+                    with warehouse.cursor() as cursor:
+                        cursor.register("fresh_rows", table)
+                        cursor.execute(f"INSERT INTO raw.{source} BY NAME FROM fresh_rows")
+                        cursor.unregister("fresh_rows")
+            self.landed += len(rows)
+            if self.runs == 1:
+                models.manifest()
+                models.seed()
+            models.build(
+                warehouse,
+                run,
+                "identity",
+                select=[f"+{through or 'tag:identity'}"],
+                full_refresh=full_refresh,
+            )
+            if publish:
+                warehouse.execute(
+                    "UPDATE governance.runs SET status = 'published', landing_high_water = "
+                    "(SELECT landing_high_water FROM governance.int_current_run) "
+                    "WHERE run_number = ?",
+                    [run.run_number],
+                )
+            finish_run(warehouse, run, "finished" if publish else "failed")
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with open_warehouse(self.settings) as warehouse:
+            return warehouse.rows(sql)
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every current table, and births but for the run that gave them."""
+        births = f"SELECT * EXCLUDE (run_number) FROM identity.{BIRTHS} ORDER BY ALL"
+        found = {BIRTHS: self.rows(births)}
+        for name in TABLES:
+            found[name] = self.rows(f"SELECT * FROM identity.{name} ORDER BY ALL")
+        return found
+
+    def people(self) -> set[frozenset[str]]:
+        """Who is one person: the identifiers of each profile, as `type=value`."""
+        return {
+            frozenset(members)
+            for (members,) in self.rows(
+                "SELECT list(identifier_type || '=' || identifier_value) "
+                "FROM identity.dim_identifiers GROUP BY profile_id"
+            )
+        }
+
+    def facts(self) -> dict[str, list[tuple[Any, ...]]]:
+        """What tables say without the numbers that depend on the order of landing."""
+        name = "concat(d.identifier_type, '=', d.identifier_value)"
+        ends = (
+            f"(SELECT {name} FROM identity.dim_identifiers AS d WHERE d.birth = left_node), "
+            f"(SELECT {name} FROM identity.dim_identifiers AS d WHERE d.birth = right_node)"
+        )
+        return {
+            "people": sorted((" ".join(sorted(each)),) for each in self.people()),
+            "edges": self.rows(
+                f"SELECT list_sort([{ends}]), weakness, is_asserted, first_occurred_at "
+                "FROM identity.fct_identity_edges ORDER BY ALL"
+            ),
+            "rejected": self.rows(
+                f"SELECT list_sort([{ends}]), rule, first_occurred_at "
+                "FROM identity.fct_rejected_edges ORDER BY ALL"
+            ),
+        }
+
+
+def _envelopes(rows: Iterable[Row], numbers: Iterable[int]) -> pa.Table:
+    columns: dict[str, list[Any]] = {}
+    for row, number in zip(rows, numbers, strict=True):
+        text = json.dumps(row.payload)
+        for name, value in {
+            "stream": row.stream,
+            "row_key": row.key,
+            "position": str(number),
+            "occurred_at": row.occurred_at,
+            "received_at": row.occurred_at,
+            "landed_at": AS_OF,
+            "payload": text,
+            "payload_hash": row.key,
+            "is_deleted": row.is_deleted,
+            "load_id": "load",
+            "landing_number": number,
+        }.items():
+            columns.setdefault(name, []).append(value)
+    return pa.table(columns)
