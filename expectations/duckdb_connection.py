@@ -3,6 +3,9 @@
 Belongs here: handing a cursor of the store's instance to Great Expectations through SQLAlchemy, and
 the cure of one defect that this needs. Does not belong here: any expectation.
 
+Making a context and a data source costs more than a small suite, so one is made for the process and
+each gate lends it the cursor of its warehouse.
+
 The defect: Great Expectations 1.24 reads the rows of a result after it has given the connection
 back (`SqlAlchemyExecutionEngine.execute_query` returns from inside `with self.get_connection()`),
 and DuckDB drops a result that has not been read when the connection is rolled back, as SQLAlchemy's
@@ -19,18 +22,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from threading import RLock
 from typing import Any
 
 import duckdb
+
+_lock = RLock()
+_lent: list[duckdb.DuckDBPyConnection] = []
+"""The cursor that the data source reads through now, as the last item."""
 
 
 @contextmanager
 def datasource(cursor: duckdb.DuckDBPyConnection) -> Iterator[Any]:
     """A data source of Great Expectations that reads through the cursor and opens nothing itself.
 
+    What it has learnt of a table it keeps, so a table must not change its columns under one name;
+    a query is looked at anew each time.
+
     Args:
         cursor: of the store's instance, standing in the warehouse; left open.
     """
+    with _lock:
+        _lent.append(cursor)
+        try:
+            made = _datasource()
+            yield made
+        finally:
+            for name in [asset.name for asset in _datasource().assets]:
+                _datasource().delete_asset(name)
+            _lent.pop()
+
+
+@cache
+def _datasource() -> Any:
     import great_expectations as gx
     from duckdb_engine import ConnectionWrapper, CursorWrapper
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -62,7 +87,10 @@ def datasource(cursor: duckdb.DuckDBPyConnection) -> Iterator[Any]:
 
     class _StoresConnection(ConnectionWrapper):
         def cursor(self) -> _BufferingCursor:
-            return _BufferingCursor(cursor, self)
+            return _BufferingCursor(_lent[-1], self)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(_lent[-1], name)
 
         def close(self) -> None:
             """The cursor is the store's; who opened it closes it."""
@@ -70,9 +98,9 @@ def datasource(cursor: duckdb.DuckDBPyConnection) -> Iterator[Any]:
     context: Any = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    yield context.data_sources.add_sql(
+    return context.data_sources.add_sql(
         "warehouse",
         connection_string="duckdb:///:memory:",
         create_temp_table=False,
-        kwargs={"creator": lambda: _StoresConnection(cursor), "poolclass": StaticPool},
+        kwargs={"creator": lambda: _StoresConnection(_lent[-1]), "poolclass": StaticPool},
     )

@@ -3,15 +3,18 @@
 Belongs here: making a suite of a gate's checks and reading its results. Does not belong here:
 computing the numbers (`expectations.measuring`).
 
-The batch that a suite is validated on has one row, in a temporary table of the warehouse, with a
-column for each check. All expectations on it are aggregates, so Great Expectations evaluates a
-whole suite in one query; run on the tables themselves it takes several passes over each, and SQL of
-one's own (`UnexpectedRowsExpectation`) it even runs twice.
+The batch that a suite is validated on is a query of the warehouse that gives one row, with a
+column for each number. All expectations on it are aggregates, so Great Expectations evaluates a
+whole suite in one query; run on the tables themselves it takes several passes over each, and SQL
+of one's own (`UnexpectedRowsExpectation`) it even runs twice.
+
+A verdict depends on the number and its bounds alone. So each number is held against its bounds
+once, for all checks that have measured it, and what a process has judged before costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 
@@ -19,12 +22,11 @@ from expectations.checks import CheckResult, Number, Observed
 from expectations.duckdb_connection import datasource
 from expectations.measuring import Measured
 
-_BATCH = "gate_measures"
-_Question = tuple[str, str, Number | None, Number | None, Number | None]
+_Question = tuple[Number, Number | None, Number | None]
+"""A number, its lower bound and its upper one."""
 
 _judged: dict[_Question, bool] = {}
-"""What has been judged in this process. A verdict depends on the number and its bounds alone, so a
-check that measures the same number again, as most do, costs a warm process no expectation."""
+"""What has been judged in this process."""
 
 _MOST_KEPT = 20_000
 
@@ -36,73 +38,65 @@ def judge(
     cursor: duckdb.DuckDBPyConnection, stage: str, measures: Sequence[Measured]
 ) -> list[CheckResult]:
     """Validate the suite of a stage; one result for each measure, in their order."""
-    known = {position: each for position, each in enumerate(measures) if each.value is not None}
-    passed = {
-        position: _judged[_question(each)]
-        for position, each in known.items()
-        if _question(each) in _judged
-    }
-    open_questions = {position: each for position, each in known.items() if position not in passed}
-    if open_questions:
-        passed |= _validated(cursor, stage, open_questions)
+    asked: dict[_Question, list[Measured]] = {}
+    for each in measures:
+        if each.value is not None:
+            asked.setdefault(_question(each), []).append(each)
+    unjudged = {question: checks for question, checks in asked.items() if question not in _judged}
+    if unjudged:
         if len(_judged) > _MOST_KEPT:
             _judged.clear()
-        _judged.update(
-            {_question(known[position]): passed[position] for position in open_questions}
-        )
-    return [
-        CheckResult(
-            each.check.name,
-            each.check.table,
-            passed.get(position, False),
-            _observed(each, passed.get(position, False)),
-        )
-        for position, each in enumerate(measures)
-    ]
+        _judged.update(_validated(cursor, stage, unjudged))
+    return [_result(each) for each in measures]
+
+
+def _result(measured: Measured) -> CheckResult:
+    check = measured.check
+    passed = measured.value is not None and _judged[_question(measured)]
+    return CheckResult(check.name, check.table, passed, _observed(measured, passed))
 
 
 def _question(measured: Measured) -> _Question:
-    check = measured.check
-    return check.table, check.name, check.low, check.high, measured.value
+    assert measured.value is not None, "what could not be computed is not judged"
+    return measured.value, measured.check.low, measured.check.high
 
 
 def _validated(
-    cursor: duckdb.DuckDBPyConnection, stage: str, measures: dict[int, Measured]
-) -> dict[int, bool]:
+    cursor: duckdb.DuckDBPyConnection, stage: str, questions: Mapping[_Question, list[Measured]]
+) -> dict[_Question, bool]:
     import great_expectations as gx
     from great_expectations.expectations.core.expect_column_max_to_be_between import (
         ExpectColumnMaxToBeBetween,
     )
 
-    columns = ", ".join(
-        f"{_sql(each.value)} AS {_column(position)}" for position, each in measures.items()
-    )
-    cursor.execute(f"CREATE OR REPLACE TEMPORARY TABLE {_BATCH} AS SELECT {columns}")
+    asked = list(questions)
     suite = gx.ExpectationSuite(
         name=stage,
         expectations=[
             ExpectColumnMaxToBeBetween(
                 column=_column(position),
-                min_value=each.check.low,
-                max_value=each.check.high,
-                description=f"{each.check.table} {each.check.name}",
-                meta={"position": position, "table": each.check.table, "unit": each.check.unit},
+                min_value=low,
+                max_value=high,
+                description="; ".join(
+                    f"{each.check.table} {each.check.name}" for each in questions[number, low, high]
+                ),
+                meta={"position": position},
             )
-            for position, each in measures.items()
+            for position, (number, low, high) in enumerate(asked)
         ],
     )
-    try:
-        with datasource(cursor) as warehouse:
-            asset = warehouse.add_table_asset(stage, table_name=_BATCH)
-            batch = asset.add_batch_definition_whole_table(stage).get_batch()
-            results = batch.validate(suite, result_format=_FORMAT).results
-    finally:
-        cursor.execute(f"DROP TABLE IF EXISTS temp.{_BATCH}")
-    found: dict[int, bool] = {}
+    columns = ", ".join(
+        f"{_sql(number)} AS {_column(position)}" for position, (number, _, _) in enumerate(asked)
+    )
+    with datasource(cursor) as warehouse:
+        asset = warehouse.add_query_asset(stage, query=f"SELECT {columns}")
+        batch = asset.add_batch_definition_whole_table(stage).get_batch()
+        results = batch.validate(suite, result_format=_FORMAT).results
+    found: dict[_Question, bool] = {}
     for result in results:
         assert result.expectation_config is not None
         assert result.expectation_config.meta is not None
-        found[result.expectation_config.meta["position"]] = bool(result.success)
+        found[asked[result.expectation_config.meta["position"]]] = bool(result.success)
     return found
 
 
@@ -116,5 +110,5 @@ def _column(position: int) -> str:
     return f"check_{position}"
 
 
-def _sql(value: Number | None) -> str:
+def _sql(value: Number) -> str:
     return f"CAST({value} AS {'BIGINT' if isinstance(value, int) else 'DOUBLE'})"

@@ -18,7 +18,6 @@ from orchestration.held import KEY, warehouse_resource
 from orchestration.jobs import jobs
 from orchestration.models import model_assets
 from orchestration.models import source_specs as table_specs
-from orchestration.progress import Listener, deaf
 from orchestration.raw import raw_assets, source_specs
 from orchestration.serving import serving_assets
 from orchestration.triggers import daily, failure_alerts, landing_folders, lost_runs
@@ -29,8 +28,8 @@ def definitions() -> dg.Definitions:
     return definitions_of(load_deployment(load_settings()))
 
 
-def definitions_of(deployment: Deployment, tell: Listener = deaf) -> dg.Definitions:
-    """The definitions of a deployment; `tell` hears what its runs do in this process."""
+def definitions_of(deployment: Deployment) -> dg.Definitions:
+    """The definitions of a deployment."""
     return dg.Definitions(
         assets=[
             *source_specs(deployment),
@@ -47,7 +46,7 @@ def definitions_of(deployment: Deployment, tell: Listener = deaf) -> dg.Definiti
             lost_runs(deployment),
             failure_alerts(deployment),
         ],
-        resources={KEY: warehouse_resource(deployment, tell)},
+        resources={KEY: warehouse_resource(deployment)},
         # One process for all steps of a run, whoever starts it: they share the held warehouse.
         executor=dg.in_process_executor,
     )

@@ -24,7 +24,7 @@ from orchestration.alerting import failed_steps, tell_of_failed_run
 from orchestration.deployment import Deployment
 from orchestration.instance import write_behind
 from orchestration.lost_runs import alive
-from orchestration.progress import Listener, News
+from orchestration.progress import Listener, News, whoever_listens
 
 KEY = "warehouse"
 """The key under which steps ask for the resource."""
@@ -61,7 +61,7 @@ class Held:
         return pending.nothing_new(self.store, self.run, self.deployment.sources)
 
 
-def warehouse_resource(deployment: Deployment, tell: Listener) -> dg.ResourceDefinition:
+def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
     """The resource that holds the warehouse of a deployment for one run."""
 
     @dg.resource(description="The warehouse, held by one run at a time, and the run's one clock.")
@@ -71,6 +71,8 @@ def warehouse_resource(deployment: Deployment, tell: Listener) -> dg.ResourceDef
         instance = context.instance
         assert instance is not None, "a run has an instance"
         write_behind(deployment.settings)
+        # Asked for here: what a run tells may be told in another thread.
+        tell = whoever_listens()
         # An alert may take minutes: a kill in the midst of it must be noticed as any other.
         with alive(deployment.settings, dagster_run.run_id):
             with _opened(deployment, tell, context) as store:

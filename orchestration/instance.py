@@ -13,27 +13,41 @@ from typing import Any
 import dagster as dg
 import sqlalchemy
 import sqlalchemy.event
+import yaml
 
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
 
 TEMPLATE = PROJECT_ROOT / "dagster.yaml"
 WORKSPACE = PROJECT_ROOT / "workspace.yaml"
+IN_PROCESS = "in_process.yaml"
+"""`dagster.yaml` as a process reads it that runs a job itself."""
 
 
 def lay_out_instance(settings: Settings) -> Path:
     """Make the instance folder with the repository's configuration in it; return the folder."""
     folder = settings.dagster_dir
     folder.mkdir(parents=True, exist_ok=True)
-    text = TEMPLATE.read_text(encoding="utf-8")
-    target = folder / "dagster.yaml"
-    if not target.exists() or target.read_text(encoding="utf-8") != text:
-        target.write_text(text, encoding="utf-8")
+    _write(folder / "dagster.yaml", TEMPLATE.read_text(encoding="utf-8"))
     return folder
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The instance of a deployment, for a run in this process."""
-    return dg.DagsterInstance.from_config(str(lay_out_instance(settings)))
+    folder = lay_out_instance(settings)
+    configured = yaml.safe_load(TEMPLATE.read_text(encoding="utf-8"))
+    if not any(key.endswith("storage") for key in configured):
+        configured["event_log_storage"] = {
+            "module": "orchestration.event_log",
+            "class": "EventLog",
+            "config": {"base_dir": str(folder / "history" / "runs")},
+        }
+    _write(folder / IN_PROCESS, yaml.safe_dump(configured, sort_keys=False))
+    return dg.DagsterInstance.from_config(str(folder), IN_PROCESS)
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 _relaxed: set[str] = set()

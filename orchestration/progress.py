@@ -5,7 +5,9 @@ Belongs here: the shape of one piece of news. Does not belong here: showing it (
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,3 +40,21 @@ Listener = Callable[[News], None]
 
 def deaf(news: News) -> None:
     """The listener of a run that nobody watches; Dagster's event log has it all anyway."""
+
+
+_listener: ContextVar[Listener] = ContextVar("listener", default=deaf)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Let a listener hear the runs that begin inside the block; definitions know of none."""
+    before = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
+
+
+def whoever_listens() -> Listener:
+    """The listener of a run that begins now."""
+    return _listener.get()

@@ -10,9 +10,13 @@ import time
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 import dagster as dg
 
+from cdp.generation import project_dir
+from cdp.warehouse.modelling import Models
+from cdp.warehouse.runs import logic_hash
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import WarehouseBusy
 from orchestration.alerting import failed_steps
@@ -22,7 +26,7 @@ from orchestration.held import TRIGGER
 from orchestration.instance import open_instance, write_behind
 from orchestration.jobs import MAIN, landing_config
 from orchestration.lost_runs import end_lost_runs
-from orchestration.progress import Listener, News, deaf
+from orchestration.progress import Listener, News, deaf, heard_by
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,44 @@ class Outcome:
     news: tuple[News, ...]
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    state: tuple[object, ...]
+    deployment: Deployment
+
+
+_prepared: dict[Path, _Prepared] = {}
+_job: tuple[Deployment, dg.JobDefinition] | None = None
+"""What the last runs in this process were made from, so that the next one begins at once."""
+
+
 def prepare(settings: Settings) -> Deployment:
-    """Everything that a run needs and that takes long the first time: generate, parse."""
-    return load_deployment(settings)
+    """Everything that a run needs and that takes long the first time: generate, parse.
+
+    Done again only when a declaration, a model or a setting has changed.
+
+    Raises:
+        ConfigError: a declaration is wrong.
+        ModelsFailed: the dbt project cannot be parsed.
+    """
+    known = _prepared.get(settings.home)
+    if known and known.state == _state(settings):
+        return known.deployment
+    deployment = load_deployment(settings)
+    _prepared[settings.home] = _Prepared(_state(settings), deployment)
+    return deployment
+
+
+def _state(settings: Settings) -> tuple[object, ...]:
+    models = Models(settings, project_dir(settings))
+    return settings, logic_hash(settings), models.fingerprint()
+
+
+def _main_job(deployment: Deployment) -> dg.JobDefinition:
+    global _job
+    if _job is None or _job[0] is not deployment:
+        _job = deployment, definitions_of(deployment).resolve_job_def(MAIN)
+    return _job[1]
 
 
 def warm_up() -> None:
@@ -76,7 +115,8 @@ def run_job(
         WarehouseBusy: another run held the warehouse for as long as the settings allow.
         ValueError: a source is not declared, or the range is none.
     """
-    deployment = deployment or load_deployment(settings)
+    started = time.monotonic()
+    deployment = deployment or prepare(settings)
     heard: list[News] = []
 
     def tell(news: News) -> None:
@@ -92,11 +132,10 @@ def run_job(
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     write_behind(settings)
-    definitions = definitions_of(deployment, tell)
-    started = time.monotonic()
-    with open_instance(settings) as instance:
+    job = _main_job(deployment)
+    with open_instance(settings) as instance, heard_by(tell):
         end_lost_runs(settings, instance)
-        result = definitions.resolve_job_def(MAIN).execute_in_process(
+        result = job.execute_in_process(
             run_config=config,
             instance=instance,
             tags={TRIGGER: trigger},

@@ -22,10 +22,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cdp.config.shipped import config_path
-from cdp.config.yaml_text import YamlText, load_yaml
+from cdp.config.yaml_text import YamlText, parse_yaml, read_yaml
 from cdp.warehouse.settings import Settings
 
 FILE = "personal_data.yml"
@@ -124,7 +126,14 @@ def load_personal_data(settings: Settings) -> PersonalData:
     Raises:
         ConfigError: with the file, the line and what is allowed there.
     """
-    text = load_yaml(config_path(settings.config, FILE))
+    path = config_path(settings.config, FILE)
+    return _personal_data(path, read_yaml(path))
+
+
+@lru_cache(maxsize=8)
+def _personal_data(path: Path, raw: bytes) -> PersonalData:
+    """Publishing asks for every column; the map is checked once for each text of the file."""
+    text = parse_yaml(raw, path)
     for key in text.data:
         if key not in ("everywhere", "plain", "tables"):
             raise text.error(

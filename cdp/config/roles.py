@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cdp.config.personal_data import CLASSES
 from cdp.config.shipped import config_path
-from cdp.config.yaml_text import ConfigError, KeyPath, YamlText, load_yaml
+from cdp.config.yaml_text import ConfigError, KeyPath, YamlText, parse_yaml, read_yaml
 from cdp.warehouse.settings import Settings
 
 FILE = "roles.yml"
@@ -85,7 +87,13 @@ def load_roles(settings: Settings) -> dict[str, Role]:
     Raises:
         ConfigError: with the file, the line and what is allowed there.
     """
-    text = load_yaml(config_path(settings.config, FILE))
+    path = config_path(settings.config, FILE)
+    return dict(_roles(path, read_yaml(path)))
+
+
+@lru_cache(maxsize=8)
+def _roles(path: Path, raw: bytes) -> dict[str, Role]:
+    text = parse_yaml(raw, path)
     extra = set(text.data) - {"roles"}
     if extra:
         raise text.error((min(extra),), f"'{min(extra)}' is not known here", ["roles"])

@@ -6,6 +6,7 @@ here: what a reader does with it (`ingestion/`).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -14,8 +15,14 @@ from pydantic import AfterValidator, Field, StrictBool
 from cdp.config.declared import Declared, Duration, EnvReference
 
 
+@cache
+def _zones() -> set[str]:
+    """All names of zones; finding them reads a folder of hundreds of files."""
+    return available_timezones()
+
+
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError("none that is known; expected a name such as Europe/Berlin")
     return name
 

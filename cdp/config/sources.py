@@ -7,6 +7,7 @@ source. Does not belong here: reading any source (`ingestion/`) or writing model
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,7 +25,7 @@ from sqlglot import exp
 from cdp.config.contract import ENTITIES
 from cdp.config.declared import Declared, Duration, EnvReference, Text
 from cdp.config.source_options import OPTIONS, names_of
-from cdp.config.yaml_text import ConfigError, KeyPath, YamlText, load_yaml
+from cdp.config.yaml_text import ConfigError, KeyPath, YamlText, parse_yaml, read_yaml
 from cdp.warehouse.settings import Settings
 
 _NAME = "^[a-z][a-z0-9]{0,40}(_[a-z0-9]{1,40}){0,6}$"
@@ -309,7 +310,14 @@ def load_sources(settings: Settings) -> Sources:
     Raises:
         ConfigError: with the file, the line and what is allowed there.
     """
-    text = load_yaml(settings.config / "sources.yml")
+    path = settings.config / "sources.yml"
+    return _sources(path, read_yaml(path))
+
+
+@lru_cache(maxsize=8)
+def _sources(path: Path, raw: bytes) -> Sources:
+    """Every step of a run asks for the sources; they are checked once for each text of the file."""
+    text = parse_yaml(raw, path)
     declared = text.data.get("sources")
     if not isinstance(declared, dict) or not declared:
         raise text.error(("sources",), "expected `sources:` with at least one source")

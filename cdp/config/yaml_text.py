@@ -75,13 +75,21 @@ def load_yaml(path: Path) -> YamlText:
         ConfigError: missing, too large, not UTF-8, not YAML, an unsafe tag, an alias, a duplicate
             key, or not a mapping at the top.
     """
+    return parse_yaml(read_yaml(path), path)
+
+
+def read_yaml(path: Path) -> bytes:
+    """The bytes of a declaration: what a reader that keeps what it made of them goes by.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ConfigError(
             path, None, f"the file cannot be read ({type(error).__name__})"
         ) from error
-    return parse_yaml(raw, path)
 
 
 def parse_yaml(raw: bytes | str, path: Path) -> YamlText:

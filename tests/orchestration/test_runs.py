@@ -25,7 +25,7 @@ from expectations.checks import CheckResult, GateVerdict
 from orchestration.alerting import tell_if_untold
 from orchestration.instance import open_instance
 from orchestration.lost_runs import end_lost_runs
-from orchestration.progress import News
+from orchestration.progress import Listener, News, deaf, heard_by
 from tests.orchestration.receiver import Receiver
 from tests.services.shop_run import ShopRun
 
@@ -38,11 +38,12 @@ def published(shop: ShopRun) -> str:
     return path.name
 
 
-def materialise(shop: ShopRun, *assets: str, listener: Any = None) -> dg.ExecuteInProcessResult:
+def materialise(
+    shop: ShopRun, *assets: str, listener: Listener = deaf
+) -> dg.ExecuteInProcessResult:
     """What the UI does when a person materialises some assets: a run of just those."""
-    definitions = shop.definitions(listener)
-    job = definitions.resolve_implicit_global_asset_job_def()
-    with open_instance(shop.settings) as instance:
+    job = shop.definitions().resolve_implicit_global_asset_job_def()
+    with open_instance(shop.settings) as instance, heard_by(listener):
         return job.execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(asset.split("/")) for asset in assets],

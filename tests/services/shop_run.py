@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from orchestration.deployment import Deployment
-    from orchestration.progress import Listener
     from orchestration.running import Outcome
 
 PEOPLE, DAYS = 120, 30
@@ -39,12 +38,11 @@ class ShopRun:
 
         return run_job(self.settings, deployment=self.deployment, **how)
 
-    def definitions(self, listener: Listener | None = None) -> dg.Definitions:
+    def definitions(self) -> dg.Definitions:
         """The definitions over this home."""
         from orchestration.definitions import definitions_of
-        from orchestration.progress import deaf
 
-        return definitions_of(self.deployment, listener or deaf)
+        return definitions_of(self.deployment)
 
     def with_settings(self, **changes: Any) -> ShopRun:
         """The same home under other settings."""
