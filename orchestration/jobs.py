@@ -18,6 +18,10 @@ from orchestration.raw import LandingConfig, step_name
 MAIN = "main"
 REEXTRACT = "reextract"
 
+_LAUNCHED_AGAIN = {"dagster/retry_strategy": "ALL_STEPS"}
+"""What Dagster does with a run whose process was killed: all of it again, for only a whole run
+publishes."""
+
 
 def jobs(deployment: Deployment) -> list[Any]:
     """All jobs of a deployment."""
@@ -27,6 +31,7 @@ def jobs(deployment: Deployment) -> list[Any]:
             MAIN,
             selection=everything,
             description="The whole way: land what is new, build, check, publish.",
+            tags=_LAUNCHED_AGAIN,
         ),
         dg.define_asset_job(
             REEXTRACT,
@@ -36,6 +41,7 @@ def jobs(deployment: Deployment) -> list[Any]:
                 "publish, as one run. What has landed before is not landed twice."
             ),
             config=_reextract_config(deployment),
+            tags=_LAUNCHED_AGAIN,
         ),
     ]
 

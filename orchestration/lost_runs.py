@@ -8,6 +8,7 @@ place in the pool would keep every later run in the queue for good. So the proce
 lock on a file while it lives: the operating system lets go of it however the process ends.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from filelock import FileLock, Timeout
 
 from cdp.warehouse.settings import Settings
 from orchestration.alerting import tell_if_untold
+
+WITHOUT_SIGN_SECONDS = 60
+"""A run that has started and shows no sign of life for so long was killed before its first step."""
 
 
 @contextmanager
@@ -35,15 +39,14 @@ def end_lost_runs(settings: Settings, instance: dg.DagsterInstance) -> list[str]
     """Record every run whose process is gone as failed, and tell people; return their ids."""
     lost = []
     under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
-    for run in instance.get_runs(under_way):
+    for record in instance.get_run_records(under_way):
+        run = record.dagster_run
         sign = _sign(settings, run.run_id)
         if not sign.exists():
-            # It has not come to its first step, or has just ended.
-            continue
-        try:
-            with FileLock(sign, timeout=0):
-                sign.unlink(missing_ok=True)
-        except Timeout:
+            # It has not come to its first step, or has just ended; neither takes long.
+            if time.time() - (record.start_time or time.time()) < WITHOUT_SIGN_SECONDS:
+                continue
+        elif _is_held(sign):
             continue
         now = instance.get_run_by_id(run.run_id)
         if now is None or now.is_finished:
@@ -52,6 +55,16 @@ def end_lost_runs(settings: Settings, instance: dg.DagsterInstance) -> list[str]
         tell_if_untold(settings, instance, now)
         lost.append(run.run_id)
     return lost
+
+
+def _is_held(sign: Path) -> bool:
+    """Whether a process shows that it lives; if none does, the sign is taken away."""
+    try:
+        with FileLock(sign, timeout=0):
+            sign.unlink(missing_ok=True)
+    except Timeout:
+        return True
+    return False
 
 
 def _sign(settings: Settings, run_id: str) -> Path:

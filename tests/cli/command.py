@@ -1,13 +1,19 @@
-"""Running `cdp` as a person does: in a process of its own."""
+"""Running `cdp` as a person does: in a process of its own, with an environment of its own.
+
+Belongs here: starting a command and keeping what it wrote. The process is forked from one that has
+imported what runs need and nothing of the command line, for importing takes seconds a command.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from cdp.warehouse.settings import PROJECT_ROOT
+from tests.whole_way.killed_job import processes
 
 
 def cdp(
@@ -19,12 +25,30 @@ def cdp(
     environment |= {"CDP_HOME": str(home), "COLUMNS": "200", "NO_COLOR": "1"}
     if config is not None:
         environment["CDP_CONFIG"] = str(config)
-    return subprocess.run(
-        [sys.executable, "-m", "cdp", *arguments],
-        cwd=PROJECT_ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as name:
+        out, err = Path(name, "out"), Path(name, "err")
+        process = processes.Process(target=_run, args=(arguments, environment, out, err))
+        process.start()
+        process.join(timeout)
+        code = process.exitcode
+        process.kill()
+        if code is None:
+            raise subprocess.TimeoutExpired(["cdp", *arguments], timeout)
+        return subprocess.CompletedProcess(
+            ["cdp", *arguments], code, out.read_text("utf-8"), err.read_text("utf-8")
+        )
+
+
+def _run(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path) -> None:
+    """The command, from here to its end."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(PROJECT_ROOT)
+    sys.argv = ["cdp", *arguments]
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - until the process ends
+    for stream, path in ((1, out), (2, err)):
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), stream)
+    from cdp.cli import main
+
+    main()

@@ -54,6 +54,12 @@ def test_a_declaration_that_is_right_is_read(tmp_path: Path) -> None:
     assert load(tmp_path, declared()).sources["till"].streams["orders"].format == "csv"
 
 
+def test_a_declaration_that_was_edited_is_read_again(tmp_path: Path) -> None:
+    assert load(tmp_path, declared(owner="one@example.org")).sources["till"].owner[:3] == "one"
+    # Of the same length, and in the same tick of the file system's clock perhaps.
+    assert load(tmp_path, declared(owner="two@example.org")).sources["till"].owner[:3] == "two"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [

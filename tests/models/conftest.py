@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from cdp.demo import DemoShop, generate
 from tests.models.deployment import Deployment
+from tests.services.made_once import made_once
 
 PEOPLE = 150
 
@@ -15,11 +17,17 @@ PEOPLE = 150
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, DemoShop]:
     """A shop of a few people in a deployment that has run once."""
-    home = tmp_path_factory.mktemp("shop")
+    folder, made = made_once(tmp_path_factory, "models", _run_once)
+    # A copy for this process, which may write to it.
+    home = tmp_path_factory.mktemp("shop") / "home"
+    shutil.copytree(folder, home, symlinks=True)
+    return Deployment(home, runs=1), made
+
+
+def _run_once(home: Path) -> DemoShop:
     made = generate(home, people=PEOPLE, seed=11)
-    deployment = Deployment(home)
-    deployment.run()
-    return deployment, made
+    Deployment(home).run()
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from cdp.warehouse.settings import PROJECT_ROOT, load_settings
 from orchestration.definitions import definitions_of
 from orchestration.deployment import Deployment, load_deployment
 from orchestration.gates import gate_tables
+from orchestration.raw import step_name
 from tests.orchestration.asset_graph import SNAPSHOT, as_text, graph_of
 
 GROUPS = {"source", "raw", "staging", "identity", "profiles", "segments", "governance", "serving"}
@@ -111,6 +112,17 @@ def test_every_step_holds_the_one_warehouse(definitions: dg.Definitions) -> None
     for node in main.graph.nodes:
         assert node.definition.pools == {"warehouse"}, node.name
         assert "warehouse" in main.get_required_resource_defs()
+
+
+def test_a_source_that_does_not_answer_is_asked_again_later(
+    definitions: dg.Definitions, deployment: Deployment
+) -> None:
+    main = definitions.resolve_job_def("main")
+    for source in deployment.sources:
+        policy = main.graph.node_named(step_name(source)).definition.retry_policy
+        assert policy is not None
+        assert policy.max_retries == 3
+        assert policy.backoff == dg.Backoff.EXPONENTIAL
 
 
 def test_every_model_is_built_in_exactly_one_stage(deployment: Deployment) -> None:

@@ -22,6 +22,7 @@ from cdp.warehouse.settings import PROJECT_ROOT
 from cdp.warehouse.store import Warehouse, WarehouseBusy, open_warehouse
 from expectations import gates
 from expectations.checks import CheckResult, GateVerdict
+from orchestration import lost_runs
 from orchestration.alerting import tell_if_untold
 from orchestration.instance import open_instance
 from orchestration.lost_runs import end_lost_runs
@@ -91,9 +92,21 @@ def test_a_run_reports_rows_of_every_table_and_lineage_of_columns(
         for dep in lineage.deps_by_column["total_spent"]
     }
     assert spent == {("profiles/int_profile_orders", "total_spent")}
-    for name, materialisation in found.items():
-        if name.startswith("raw/"):
-            assert "dagster/row_count" in materialisation.metadata, name
+    # Counting a view would run its query once more.
+    views = {
+        f"{node['schema']}/{node['name']}"
+        for node in finished_shop_run.deployment.manifest["nodes"].values()
+        if node["config"]["materialized"] == "view"
+    }
+    assert {
+        name for name, each in found.items() if "dagster/row_count" not in each.metadata
+    } == views
+
+
+def test_a_run_materialises_everything_that_is_made(finished_shop_run: ShopRun) -> None:
+    graph = finished_shop_run.definitions().resolve_asset_graph()
+    made = {key.to_user_string() for key in graph.executable_asset_keys}
+    assert set(materialisations(finished_shop_run, finished_shop_run.first.run_id)) == made
 
 
 def test_every_step_of_a_run_is_one_run_of_the_record_under_dagsters_id(
@@ -322,6 +335,32 @@ def test_a_killed_run_keeps_nobody_waiting(shop_run: ShopRun, receiver: Receiver
         assert killed.status == dg.DagsterRunStatus.FAILURE
     assert [alert["facts"]["run"] for alert in receiver.alerts] == [killed.run_id]
     assert list(signs.glob("*.lock")) == []
+
+
+def test_a_run_that_was_killed_before_its_first_step_keeps_nobody_waiting_either(
+    finished_shop_run: ShopRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = finished_shop_run.definitions().resolve_job_def("main")
+    with dg.DagsterInstance.ephemeral() as instance:
+        killed = instance.create_run_for_job(main, status=dg.DagsterRunStatus.STARTED)
+        assert end_lost_runs(finished_shop_run.settings, instance) == [], "it may have just begun"
+        monkeypatch.setattr(lost_runs, "WITHOUT_SIGN_SECONDS", -1)
+        assert end_lost_runs(finished_shop_run.settings, instance) == [killed.run_id]
+        ended = instance.get_run_by_id(killed.run_id)
+    assert ended is not None
+    assert ended.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_killed_run_is_launched_again_whole_and_a_failed_step_is_not(
+    finished_shop_run: ShopRun,
+) -> None:
+    with open_instance(finished_shop_run.settings) as instance:
+        assert instance.run_retries_enabled
+        assert instance.run_retries_max_retries > 0
+        assert not instance.run_retries_retry_on_asset_or_op_failure
+    for job in ("main", "reextract"):
+        tags = finished_shop_run.definitions().resolve_job_def(job).run_tags
+        assert tags["dagster/retry_strategy"] == "ALL_STEPS"
 
 
 # --- stopped by a gate ----------------------------------------------------------------------------

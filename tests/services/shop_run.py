@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
+from tests.services.made_once import made_once
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -55,16 +56,25 @@ class ShopRun:
 @pytest.fixture(scope="session")
 def finished_shop_run(tmp_path_factory: pytest.TempPathFactory) -> ShopRun:
     """The shop after its first run. Not to be changed: `shop_run` is a copy for that."""
-    from cdp.demo.shop import generate
     from orchestration.deployment import load_deployment
+
+    made, outcome = made_once(tmp_path_factory, "shop", _finished)
+    # A copy for this process: what another one has open must not be copied in the midst of it.
+    home = tmp_path_factory.mktemp("shop") / "home"
+    shutil.copytree(made / "home", home, symlinks=True)
+    settings = settings_of(home)
+    return ShopRun(settings, load_deployment(settings), outcome)
+
+
+def _finished(folder: Path) -> Outcome:
+    from cdp.demo.shop import generate
     from orchestration.running import run_job
 
-    settings = settings_of(tmp_path_factory.mktemp("shop") / "home")
+    settings = settings_of(folder / "home")
     generate(settings.home, PEOPLE, DAYS)
-    deployment = load_deployment(settings)
-    outcome = run_job(settings, deployment=deployment)
+    outcome = run_job(settings)
     assert outcome.success, outcome.errors
-    return ShopRun(settings, deployment, outcome)
+    return outcome
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from cdp.warehouse import fault_points
 PATIENCE_SECONDS = 300
 
 # Processes are forked from one that has imported everything and opened nothing.
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.whole_way.warm"])
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["tests.whole_way.warm"])
 
 
 def run_and_kill(home: Path, point: str, on_pass: int = 1) -> bool:
@@ -26,7 +26,7 @@ def run_and_kill(home: Path, point: str, on_pass: int = 1) -> bool:
     Raises:
         AssertionError: the run ended otherwise.
     """
-    process = _processes.Process(target=_run, args=(home, point, on_pass))
+    process = processes.Process(target=_run, args=(home, point, on_pass))
     process.start()
     process.join(PATIENCE_SECONDS)
     if process.exitcode == 0:

@@ -13,7 +13,6 @@ import pytest
 from tests.services.shop_run import settings_of
 from tests.whole_way.deployments import (
     BeforeDelivery,
-    before_delivery,
     published,
     raw_rows,
     run,
@@ -35,20 +34,6 @@ POINTS = [
     ("publish.before_swap", 1),
     ("publish.after_swap", 1),
 ]
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> BeforeDelivery:
-    """A home that has published once, and files that have not been delivered to it."""
-    return before_delivery(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture(scope="module")
-def twin(shop: BeforeDelivery, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same home after a run over the delivery that nobody killed."""
-    home = shop.delivered(tmp_path_factory.mktemp("twin") / "home")
-    run(home)
-    return home
 
 
 def test_the_delivery_changes_what_people_read(shop: BeforeDelivery, twin: Path) -> None:

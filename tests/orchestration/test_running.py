@@ -1,0 +1,52 @@
+"""What a process keeps from one run to the next, and that others read what it wrote."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from orchestration.event_log import EventLog
+from orchestration.instance import open_instance
+from orchestration.running import prepare
+from tests.services.shop_run import ShopRun
+
+
+def test_dagsters_own_storage_reads_what_a_run_on_the_command_line_wrote(
+    finished_shop_run: ShopRun,
+) -> None:
+    run_id = finished_shop_run.first.run_id
+
+    def told(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+        records = instance.get_records_for_run(run_id, limit=5_000).records
+        return [
+            (event.event_type_value, event.step_key or "")
+            for record in records
+            if (event := record.event_log_entry.dagster_event)
+        ]
+
+    folder = str(finished_shop_run.settings.dagster_dir)
+    with (
+        open_instance(finished_shop_run.settings) as own,
+        dg.DagsterInstance.from_config(folder) as stock,
+    ):
+        assert isinstance(own.event_log_storage, EventLog)
+        assert not isinstance(stock.event_log_storage, EventLog)
+        assert told(stock) == told(own)
+        assert ("PIPELINE_SUCCESS", "") in told(stock)
+        profiles = dg.AssetKey(["profiles", "dim_profiles"])
+        latest = stock.get_latest_materialization_event(profiles)
+        assert latest is not None
+        assert latest.run_id == run_id
+
+
+def test_what_a_run_needs_is_prepared_again_only_when_something_changed(
+    finished_shop_run: ShopRun,
+) -> None:
+    settings = finished_shop_run.settings
+    first = prepare(settings)
+    assert prepare(settings) is first
+    assert settings.as_of is not None
+    later = settings.model_copy(update={"as_of": settings.as_of + timedelta(hours=1)})
+    assert prepare(later) is not first
+    assert prepare(later).settings == later
