@@ -37,6 +37,7 @@ REASONS: dict[str, str] = {
     "type_mismatch": "A column holds what cannot be read as the type that the contract gives it.",
     "key_conflict": "A row of the same key has landed before, with other content.",
     "truncated_file": "The file ends in the midst of a row or of its compression.",
+    "too_large_unpacked": "A part of the file that is read as one is larger than 2 GiB, unpacked.",
     "unreadable_file": "The file is not of the declared format.",
 }
 """Every reason by its code, as `raw.quarantine` names it."""

@@ -24,7 +24,7 @@ from ingestion.reading import Reading
 from ingestion.returning import key_of
 
 REPLAYABLE = (
-    "reason NOT IN ('key_conflict', 'truncated_file', 'unreadable_file') "
+    "reason NOT IN ('key_conflict', 'truncated_file', 'unreadable_file', 'too_large_unpacked') "
     "AND replayed_load_id IS NULL AND octet_length(raw_bytes) > 0"
 )
 """A conflict would meet the same first landing again; a part of a file is no row."""

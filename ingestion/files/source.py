@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 from cdp.config.sources import Stream
 from ingestion.ahead import ahead
 from ingestion.envelope import Read
+from ingestion.files.csv_rows import read_csv
 from ingestion.files.ledger import Task
 from ingestion.files.lines import Ending, read_lines
-from ingestion.files.tables import TableRows, read_csv, read_json, read_parquet
+from ingestion.files.tables import TableRows, read_json, read_parquet
 from ingestion.judging import RawRows
 from ingestion.reading import Reading
 
@@ -101,7 +102,7 @@ def _table(
     path = task.file.path
     batches: Iterator[TableRows]
     if stream.format == "csv":
-        batches = read_csv(opened, path, reading.cursor, reading.delimiter)  # type: ignore[arg-type]
+        batches = read_csv(opened, path, reading.cursor, ending, reading.delimiter)  # type: ignore[arg-type]
     elif stream.format == "parquet" or path.endswith(".parquet"):
         messages = stream.format == "segment"
         batches = read_parquet(opened, path, reading.cursor, messages=messages)  # type: ignore[arg-type]

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
+import subprocess
+import sys
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from cdp.warehouse.settings import PROJECT_ROOT
+from ingestion.envelope import MAX_ROW_BYTES
+from ingestion.files import lines, tables
+from ingestion.files.csv_rows import read_csv
 from tests.ingestion.landing import Landing, event
 
 GOOD = b"Id,Mail\n90,good@example.org\n"
@@ -37,24 +47,43 @@ def declare(landing: Landing, form: str, **columns: Any) -> None:
     )
 
 
+ROWS = b"Id,Mail\n" + b"".join(b"%d,a@example.org\n" % number for number in range(60))
+
+
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("content", "landed", "reason"),
     [
-        (gzip.compress(b"Id,Mail\n1,a@example.org\n" * 99)[:-20], "truncated_file"),
-        (gzip.compress(b"Id,Mail\n1,a@example.org\n")[:-4] + b"\x00\x00\x00\x07", "truncated_file"),
-        (b"\x00\x01\x02\x03" * 50, "unreadable_file"),
+        (gzip.compress(ROWS[:-9])[:-7], 59, "truncated_file"),
+        (gzip.compress(ROWS)[:-4] + b"\x00\x00\x00\x07", 60, "truncated_file"),
+        (gzip.compress(ROWS)[:20], 0, "truncated_file"),
+        (b"\x00\x01\x02\x03" * 50, 0, "unreadable_file"),
+        (b"Id,M\xfcller\n1,a@example.org\n", 0, "unreadable_file"),
     ],
-    ids=["broken off", "of another length", "no text"],
+    ids=["broken off", "of another length", "no beginning", "no text", "another coding"],
 )
-def test_a_damaged_file_is_refused_and_its_neighbours_land(
-    crm: Landing, content: bytes, reason: str
+def test_a_damaged_file_costs_what_is_damaged(
+    crm: Landing, content: bytes, landed: int, reason: str
 ) -> None:
     crm.put("bad.csv", content, "crm")
     crm.put("good.csv", GOOD, "crm")
     crm.land("crm")
-    assert [row["Id"] for row in crm.payloads("crm")] == ["90"]
-    assert set(crm.reasons()) <= {reason, "nul_byte", "missing_key"}
+    ids = [str(number) for number in range(landed)]
+    assert [row["Id"] for row in crm.payloads("crm")] == [*ids, "90"]
+    assert crm.reasons() == {reason: 1}
     assert crm.land("crm").rows_read == 0
+
+
+def test_what_parquet_lets_be_read_whole_only_has_a_limit(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "LARGEST_PIECE", 1_000)
+    declare(landing, "parquet")
+    for name, ids in {"large": ["a" * 2_000], "good": ["1"]}.items():
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({"Id": ids, "Mail": ["x@example.org"]}), buffer)
+        landing.put(f"{name}.parquet", buffer.getvalue(), "crm")
+    landing.land("crm")
+    assert (landing.landed("crm"), landing.reasons()) == (1, {"too_large_unpacked": 1})
 
 
 def test_a_damaged_page_of_parquet_is_refused_and_its_neighbours_land(landing: Landing) -> None:
@@ -270,3 +299,56 @@ def test_a_value_that_an_expression_fails_on_is_kept_out_alone(landing: Landing)
         ("type_mismatch", "column total_amount"),
         ("type_mismatch", "column where"),
     ]
+
+
+def test_what_unpacks_to_more_than_memory_holds_costs_itself() -> None:
+    """Files of some kB that unpack to hundreds of MB, read by a process that may not hold them."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.ingestion.unpacking"],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    first, last = '{"Id":"1","Mail":"a"}', '{"Id":"3","Mail":"c"}'
+    assert json.loads(done.stdout) == {
+        "line.csv.gz": [first, "too_large", last],
+        "value.csv.gz": [first, "too_large", last],
+        "text.json.gz": ['{"Id":1}', f"{MAX_ROW_BYTES + 1} bytes", '{"Id":3}'],
+        "deep.json.gz": ['{"Id":1}', "truncated_file"],
+    }
+
+
+RECORDS = st.lists(
+    st.tuples(
+        *[st.lists(st.sampled_from(["a", ",", '"', "\n", "\r\n", "é", " "]), max_size=4)] * 2
+    ).map(lambda pair: ["".join(letters) for letters in pair]),
+    max_size=8,
+)
+
+
+@settings(deadline=None)
+@given(RECORDS, st.sampled_from(["\n", "\r\n"]), st.integers(5, 60), st.booleans())
+def test_records_are_what_the_standard_library_reads_in_blocks_of_any_size(
+    records: list[list[str]], line_end: str, size: int, quoted: bool
+) -> None:
+    written = io.StringIO()
+    writer = csv.writer(
+        written, lineterminator=line_end, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+    )
+    writer.writerows([["i", "j"], *(["x", *record][:2] for record in records)])
+    with pytest.MonkeyPatch.context() as patch, duckdb.connect() as engine:
+        patch.setattr(lines, "BLOCK", size)
+        opened = io.BytesIO(written.getvalue().encode())
+        batches = list(read_csv(opened, "f", engine, lines.Ending()))
+    assert [each for batch in batches for each in batch.refused] == []
+    found = [
+        (position, list(json.loads(text).values()))
+        for batch in batches
+        for position, text in zip(
+            batch.rows.positions.to_pylist(), batch.rows.texts.to_pylist(), strict=True
+        )
+    ]
+    assert found == [(f"f:{number}", ["x", record[0]]) for number, record in enumerate(records, 2)]
