@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -493,3 +494,59 @@ def test_every_stage_of_the_record_is_a_stage_of_the_graph(finished_shop_run: Sh
     gates_seen = [news.name for news in finished_shop_run.first.news if news.what == "gate"]
     assert gates_seen == list(STAGES)
     assert Path(finished_shop_run.settings.dagster_dir / "dagster.yaml").exists()
+
+
+# --- no value of a row where none belongs -------------------------------------------------------
+
+CANARY = 'canary.it\'s "told" nowhere@personal.example'
+
+
+def holding(shop: ShopRun, values: set[bytes]) -> list[str]:
+    """Files of the home that hold one of the values, but for those that are there to hold them."""
+    settings = shop.settings
+    marketing = (path / "marketing" for path in settings.serving_dir.iterdir() if path.is_dir())
+    lawful = [
+        *(settings.landing_dir, settings.demo_dir, settings.truth_dir, *marketing),
+        *settings.warehouse_file.parent.glob(f"{settings.warehouse_file.name}*"),
+    ]
+    known = re.compile(b"|".join(map(re.escape, sorted(values))))
+    return [
+        str(path.relative_to(settings.home))
+        for path in settings.home.rglob("*")
+        if path.is_file()
+        and not any(path == place or place in path.parents for place in lawful)
+        and known.search(path.read_bytes())
+    ]
+
+
+def test_a_run_leaves_no_address_outside_the_files_that_are_to_hold_it(
+    finished_shop_run: ShopRun,
+) -> None:
+    with open_reader(finished_shop_run.settings, "marketing") as reader:
+        found = reader.execute(
+            "SELECT email FROM profiles.dim_profiles WHERE email IS NOT NULL"
+        ).fetchall()
+    emails = {email.encode() for (email,) in found}
+    assert len(emails) > 50
+    assert holding(finished_shop_run, emails) == []
+
+
+def test_a_model_that_fails_on_a_value_tells_it_nowhere(
+    shop_run: ShopRun, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_warehouse(shop_run.settings) as warehouse:
+        warehouse.execute(
+            "INSERT INTO raw.web SELECT * REPLACE (row_key || 'x' AS row_key, ? AS payload, "
+            "landing_number + 1_000_000 AS landing_number) FROM raw.web LIMIT 1",
+            [CANARY],
+        )
+    result = materialise(shop_run, "staging/stg_web__events")
+    assert not result.success
+    said = [
+        str(event.step_failure_data.error) for event in result.all_events if event.is_step_failure
+    ]
+    told = capfd.readouterr()
+    everything = " ".join([*said, told.out, told.err, caplog.text])
+    assert "stg_web__events" in everything
+    assert "canary" not in everything
+    assert holding(shop_run, {b"canary.it"}) == []
