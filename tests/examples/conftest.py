@@ -7,9 +7,10 @@ reading what was published. Does not belong here: any expectation.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,8 @@ from cdp.warehouse.readers import open_reader
 from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
 from cdp.warehouse.store import open_warehouse
 from orchestration.running import Outcome, run_job
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,21 @@ class Example:
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Example]:
-    """An example by its name, in an empty home."""
+def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Example]:
+    """An example by its name, in an empty home; `replaced` are texts of its sources.yml and what
+    stands there instead."""
 
-    def make(name: str) -> Example:
-        home = tmp_path_factory.mktemp(name) / "home"
-        return Example(load_settings(home=home, config=PROJECT_ROOT / "examples" / name, threads=2))
+    def make(name: str, replaced: Mapping[str, str] = NOTHING) -> Example:
+        folder = tmp_path_factory.mktemp(name)
+        config = PROJECT_ROOT / "examples" / name
+        if replaced:
+            config = Path(shutil.copytree(config, folder / "config"))
+            sources = config / "sources.yml"
+            text = sources.read_text()
+            for shipped, instead in replaced.items():
+                assert shipped in text
+                text = text.replace(shipped, instead)
+            sources.write_text(text)
+        return Example(load_settings(home=folder / "home", config=config, threads=2))
 
     return make

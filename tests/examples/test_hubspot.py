@@ -36,14 +36,20 @@ def test_every_row_lands(hubspot: Example, tables: dict[str, pd.DataFrame]) -> N
     }
 
 
-def test_merged_contacts_are_one_profile_and_no_others_are(
-    hubspot: Example, tables: dict[str, pd.DataFrame]
-) -> None:
+def heads(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """The contact that each merged one went into, by what the CRM says."""
     contacts, merges = tables["contact_data"], tables["contact_merge_audit_data"]
     head: dict[str, str] = {}
     for kept, merged in contacts[["id", "property_hs_merged_object_ids"]].dropna().values:
         head |= dict.fromkeys(merged.split(";"), kept)
     head |= dict(zip(merges["vid_to_merge"], merges["canonical_vid"], strict=True))
+    return head
+
+
+def test_merged_contacts_are_one_profile_and_no_others_are(
+    hubspot: Example, tables: dict[str, pd.DataFrame]
+) -> None:
+    head = heads(tables)
     profile_of = hubspot.profile_of("hubspot_id")
     by_head: dict[str, set[int]] = {}
     for contact, profile in profile_of.items():
@@ -51,6 +57,21 @@ def test_merged_contacts_are_one_profile_and_no_others_are(
     assert head
     assert all(len(profiles) == 1 for profiles in by_head.values())
     assert len(by_head) == profile_of.nunique()
+
+
+def test_prospects_are_the_people_of_the_export_who_ordered_nothing(
+    hubspot: Example, tables: dict[str, pd.DataFrame]
+) -> None:
+    """The export holds no order, so that each of its people is one, merged contacts once."""
+    contacts, merges = tables["contact_data"], tables["contact_merge_audit_data"]
+    named = [contacts["id"], merges["canonical_vid"], merges["vid_to_merge"]]
+    named += [tables["contact_list_member_data"]["contact_id"]]
+    named += [contacts["property_hs_merged_object_ids"].dropna().str.split(";").explode()]
+    head = heads(tables)
+    people = {head.get(contact, contact) for contact in pd.concat(named)}
+    profile_of = hubspot.profile_of("hubspot_id")
+    assert hubspot.members("prospects") == {int(profile_of[person]) for person in people}
+    assert len(hubspot.members("prospects")) == len(people)
 
 
 def test_a_merge_that_arrives_later_moves_the_contact(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -84,8 +84,8 @@ def test_traits_are_what_pandas_computes(retail: Example, customers: pd.DataFram
     assert set(profile_of.index) == set(customers.index)
     assert profile_of.is_unique
     profiles = retail.read(
-        "SELECT profile_id, order_count, total_spent, first_purchase_date, last_purchase_date, "
-        "average_order_value FROM profiles.dim_profiles"
+        "SELECT profile_id, order_count, first_purchase_date, last_purchase_date "
+        "FROM profiles.dim_profiles"
     ).set_index("profile_id")
     found = profiles.loc[profile_of[customers.index]].set_axis(customers.index)
     assert list(found["order_count"]) == list(customers["order_count"])
@@ -94,13 +94,61 @@ def test_traits_are_what_pandas_computes(retail: Example, customers: pd.DataFram
             found[column].astype("datetime64[us]"),
             customers[column].astype("datetime64[us]"),
         )
-    spent = retail.read(
-        "SELECT profile_id, CAST(total_spent AS VARCHAR) AS spent FROM dim_profiles"
-    )
-    exact = spent.set_index("profile_id")["spent"].map(Decimal)
-    assert [exact[profile] for profile in profile_of[customers.index]] == list(
-        customers["total_spent"]
-    )
+    # Money as text: a frame of numbers would round what the warehouse holds exactly.
+    money = retail.read(
+        "SELECT profile_id, CAST(total_spent AS VARCHAR) AS spent, "
+        "CAST(average_order_value AS VARCHAR) AS average FROM dim_profiles"
+    ).set_index("profile_id")
+    exact = money.loc[profile_of[customers.index]].map(Decimal, na_action="ignore")
+    assert list(exact["spent"]) == list(customers["total_spent"])
+    bought = list(customers["order_count"] > 0)
+    assert list(exact["average"].dropna()) == [
+        (spent / count).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+        for spent, count in customers[bought][["total_spent", "order_count"]].values
+    ]
+    assert list(exact["average"].notna()) == bought
+
+
+def scores(values: pd.Series) -> list[int]:
+    """The fifth of each value: the lowest of those that begin at or below it with one value."""
+    in_order, fifths = values.sort_values().to_list(), []
+    for number in range(5):
+        # Fifths differ in size by one at most, the larger ones first.
+        fifths.append(in_order[len(in_order) // 5 * number + min(number, len(in_order) % 5)])
+    return [fifths.index(max(each for each in fifths if each <= value)) + 1 for value in values]
+
+
+def group(recency: int, frequency: int, monetary: int) -> str:
+    """What a buyer of these scores is called."""
+    if min(recency, frequency, monetary) >= 4:
+        return "champions"
+    if frequency >= 4 and recency >= 3:
+        return "loyal"
+    if recency >= 4 and frequency <= 2:
+        return "new"
+    if recency >= 3:
+        return "promising"
+    return "at risk" if frequency >= 3 else "dormant"
+
+
+def test_scores_are_what_pandas_computes(retail: Example, customers: pd.DataFrame) -> None:
+    profile_of = retail.profile_of("retail_id")
+    found = retail.read(
+        "SELECT profile_id, rfm_recency, rfm_frequency, rfm_monetary, rfm_segment FROM dim_profiles"
+    ).set_index("profile_id")
+    buyers = customers[customers["order_count"] > 0]
+    expected = [
+        scores(buyers[trait]) for trait in ("last_purchase_date", "order_count", "total_spent")
+    ]
+    told = found.loc[profile_of[buyers.index]]
+    for dimension, of_all in zip(("recency", "frequency", "monetary"), expected, strict=True):
+        assert list(told[f"rfm_{dimension}"]) == of_all, dimension
+        assert {1, 5} < set(of_all), dimension
+    assert list(told["rfm_segment"]) == list(map(group, *expected))
+    assert len(set(told["rfm_segment"])) == 6
+    only_credited = customers.index.difference(buyers.index)
+    assert len(only_credited)
+    assert found.loc[profile_of[only_credited]].isna().all(axis=None)
 
 
 def test_segments_are_what_pandas_computes(retail: Example, customers: pd.DataFrame) -> None:

@@ -94,3 +94,33 @@
 {% macro default__try_cast_to(expression, type) -%}
     try_cast({{ expression }} as {{ type }})
 {%- endmacro %}
+
+
+{#- An amount shared out in so many parts, to four places, halves away from zero. Exactly: engines
+    divide decimals as floating point, or with places of their own, so the division is one of
+    integers, in ten-thousandths. -#}
+{% macro exact_share(amount, parts) -%}
+    {%- set units = 'cast(cast(abs(' ~ amount ~ ') as decimal(38, 4)) * 10000 as ' ~ wide_integer() ~ ')' -%}
+    cast(
+        sign({{ amount }}) * cast({{ integer_quotient('2 * ' ~ units ~ ' + ' ~ parts, '2 * ' ~ parts) }} as decimal(18, 0))
+        * cast(0.0001 as decimal(5, 4)) as decimal(18, 4)
+    )
+{%- endmacro %}
+
+{#- An integer type that holds twice the ten-thousandths of any amount. -#}
+{% macro wide_integer() -%}
+    {{ return(adapter.dispatch('wide_integer', 'tributary')()) }}
+{%- endmacro %}
+
+{% macro duckdb__wide_integer() -%}
+    {{ return('hugeint') }}
+{%- endmacro %}
+
+{#- The quotient of two integers without what is left over. -#}
+{% macro integer_quotient(dividend, divisor) -%}
+    {{ return(adapter.dispatch('integer_quotient', 'tributary')(dividend, divisor)) }}
+{%- endmacro %}
+
+{% macro duckdb__integer_quotient(dividend, divisor) -%}
+    (({{ dividend }}) // ({{ divisor }}))
+{%- endmacro %}

@@ -94,7 +94,7 @@ select
     coalesce(orders.total_spent, cast(0 as decimal(18, 4))) as total_spent,
     case
         when orders.order_count > 0
-            then cast(round(orders.total_spent / orders.order_count, 4) as decimal(18, 4))
+            then {{ exact_share('orders.total_spent', 'orders.order_count') }}
     end as average_order_value,
     orders.first_purchase_date,
     orders.last_purchase_date,
