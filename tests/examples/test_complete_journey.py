@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.examples.conftest import Example
+from tests.services.real_data import DataSets
 
 AS_OF = pd.Timestamp("2018-01-01 09:00")
 
 
 @pytest.fixture(scope="module")
-def grocer(example: Callable[[str], Example], real_data: Path) -> Example:
+def grocer(example: Callable[[str], Example], real_data: DataSets) -> Example:
     made = example("complete_journey")
     folder = real_data / "complete_journey"
     for name in ("transactions", "demographics", "products"):
@@ -27,7 +27,7 @@ def grocer(example: Callable[[str], Example], real_data: Path) -> Example:
 
 
 @pytest.fixture(scope="module")
-def lines(real_data: Path) -> pd.DataFrame:
+def lines(real_data: DataSets) -> pd.DataFrame:
     found = pd.read_parquet(real_data / "complete_journey/transactions.parquet")
     # A clock that was not put forward: two o'clock of the lost hour is what others call three.
     local = found["transaction_timestamp"].dt.tz_localize(
@@ -39,7 +39,7 @@ def lines(real_data: Path) -> pd.DataFrame:
 
 
 def test_each_household_is_one_profile_whatever_names_it(
-    grocer: Example, lines: pd.DataFrame, real_data: Path
+    grocer: Example, lines: pd.DataFrame, real_data: DataSets
 ) -> None:
     folder = real_data / "complete_journey"
     households = set(lines["household_id"])
@@ -51,7 +51,7 @@ def test_each_household_is_one_profile_whatever_names_it(
 
 
 def test_traits_are_what_pandas_computes(
-    grocer: Example, lines: pd.DataFrame, real_data: Path
+    grocer: Example, lines: pd.DataFrame, real_data: DataSets
 ) -> None:
     expected = lines.groupby("household_id").agg(
         orders=("basket_id", "nunique"), cents=("cents", "sum"), last=("moment", "max")
@@ -79,7 +79,7 @@ def test_traits_are_what_pandas_computes(
 
 
 def test_segments_are_what_pandas_computes(
-    grocer: Example, lines: pd.DataFrame, real_data: Path
+    grocer: Example, lines: pd.DataFrame, real_data: DataSets
 ) -> None:
     profile_of = grocer.profile_of("user_id")
     found = lines.groupby("household_id").agg(cents=("cents", "sum"), last=("moment", "max"))
@@ -95,7 +95,7 @@ def test_segments_are_what_pandas_computes(
 
 
 def test_campaigns_and_attributes_are_there_for_each_household(
-    grocer: Example, real_data: Path
+    grocer: Example, real_data: DataSets
 ) -> None:
     folder = real_data / "complete_journey"
     campaigns = pd.read_parquet(folder / "campaigns.parquet")

@@ -9,17 +9,18 @@ import pandas as pd
 import pytest
 
 from tests.examples.conftest import Example
+from tests.services.real_data import DataSets
 
 FILES = ("contact_data", "contact_merge_audit_data", "contact_list_member_data")
 
 
 @pytest.fixture(scope="module")
-def tables(real_data: Path) -> dict[str, pd.DataFrame]:
+def tables(real_data: DataSets) -> dict[str, pd.DataFrame]:
     return {name: pd.read_csv(real_data / f"hubspot/{name}.csv", dtype=str) for name in FILES}
 
 
 @pytest.fixture(scope="module")
-def hubspot(example: Callable[[str], Example], real_data: Path) -> Example:
+def hubspot(example: Callable[[str], Example], real_data: DataSets) -> Example:
     made = example("hubspot")
     for name in FILES:
         made.lay(real_data / f"hubspot/{name}.csv", "landing/hubspot")

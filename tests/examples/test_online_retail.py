@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.examples.conftest import Example
+from tests.services.real_data import DataSets
 
 AS_OF = pd.Timestamp("2011-08-31 23:00")
 
 
 @pytest.fixture(scope="module")
-def retail(example: Callable[[str], Example], real_data: Path) -> Example:
+def retail(example: Callable[[str], Example], real_data: DataSets) -> Example:
     made = example("online_retail")
     made.lay(real_data / "online_retail/order_lines.parquet", "landing/retail")
     made.run()
@@ -24,7 +24,7 @@ def retail(example: Callable[[str], Example], real_data: Path) -> Example:
 
 
 @pytest.fixture(scope="module")
-def lines(real_data: Path) -> pd.DataFrame:
+def lines(real_data: DataSets) -> pd.DataFrame:
     """The file, with exact amounts, moments in UTC and customers as text."""
     found = pd.read_parquet(real_data / "online_retail/order_lines.parquet")
     local = pd.to_datetime(found["InvoiceDate"])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.examples.conftest import Example
+from tests.services.real_data import DataSets
 
 
 @pytest.fixture(scope="module")
-def site(example: Callable[[str], Example], real_data: Path) -> Example:
+def site(example: Callable[[str], Example], real_data: DataSets) -> Example:
     made = example("page_views")
     made.lay(real_data / "page_views/readers.parquet", "landing/site")
     made.run()
@@ -20,7 +20,7 @@ def site(example: Callable[[str], Example], real_data: Path) -> Example:
 
 
 def test_there_are_as_many_sessions_as_gaps_over_thirty_minutes(
-    site: Example, real_data: Path
+    site: Example, real_data: DataSets
 ) -> None:
     views = pd.read_parquet(real_data / "page_views/readers.parquet").sort_values("timestamp")
     gap = views.groupby("uuid")["timestamp"].diff()
@@ -31,7 +31,7 @@ def test_there_are_as_many_sessions_as_gaps_over_thirty_minutes(
     assert starts == 22_224
 
 
-def test_every_reader_has_the_sessions_of_their_own(site: Example, real_data: Path) -> None:
+def test_every_reader_has_the_sessions_of_their_own(site: Example, real_data: DataSets) -> None:
     views = pd.read_parquet(real_data / "page_views/readers.parquet").sort_values("timestamp")
     gap = views.groupby("uuid")["timestamp"].diff()
     views["starts"] = gap.isna() | (gap > pd.Timedelta(minutes=30))

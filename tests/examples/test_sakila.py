@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.examples.conftest import Example
+from tests.services.real_data import DataSets
 
 TABLES = {
     "customer": "customer_id INT PRIMARY KEY, store_id INT, first_name TEXT, last_name TEXT, "
@@ -30,7 +30,7 @@ AS_OF = pd.Timestamp("2006-02-28 22:00")
 
 
 @pytest.fixture(scope="module")
-def database(postgres_url: str, real_data: Path) -> Iterator[sa.Engine]:
+def database(postgres_url: str, real_data: DataSets) -> Iterator[sa.Engine]:
     """A database of the rental's tables."""
     server = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
@@ -64,7 +64,7 @@ def sakila(example: Callable[..., Example], database: sa.Engine) -> Iterator[Exa
         yield made
 
 
-def test_every_row_of_every_table_lands(sakila: Example, real_data: Path) -> None:
+def test_every_row_of_every_table_lands(sakila: Example, real_data: DataSets) -> None:
     rows = dict(sakila.warehouse_rows("SELECT stream, count(*) FROM raw.sakila GROUP BY stream"))
     streams = {"customers": "customer", "payments": "payment", "rentals": "rental", "films": "film"}
     assert rows == {
@@ -73,7 +73,7 @@ def test_every_row_of_every_table_lands(sakila: Example, real_data: Path) -> Non
     }
 
 
-def test_traits_and_segments_are_what_pandas_computes(sakila: Example, real_data: Path) -> None:
+def test_traits_and_segments_are_what_pandas_computes(sakila: Example, real_data: DataSets) -> None:
     payments = pd.read_csv(real_data / "sakila/payment.csv", dtype=str)
     payments["moment"] = pd.to_datetime(payments["payment_date"])
     payments = payments[payments["moment"] <= AS_OF]

@@ -6,17 +6,17 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.examples.conftest import Example
 from tests.ingestion.landing import lines
+from tests.services.real_data import DataSets
 
 
 @pytest.fixture(scope="module")
-def messages(real_data: Path) -> list[dict[str, Any]]:
+def messages(real_data: DataSets) -> list[dict[str, Any]]:
     """The harvest, each message with an id of its own where its sender gave many the same."""
     with gzip.open(real_data / "segment_events/harvest.ndjson.gz", "rt") as opened:
         found = [json.loads(line)["message"] for line in opened]

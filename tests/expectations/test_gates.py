@@ -102,7 +102,8 @@ def test_every_model_of_the_project_has_its_row_floor_and_columns_checked(
     for (schema, name), model in load_catalogue(SHIPPED_PROJECT).items():
         table, floor = f"{schema}.{name}", model.meta["row_floor"]
         assert (table, f"has at least {floor} row{'' if floor == 1 else 's'}") in checked
-        assert (table, "has the columns that it declares, of the types that it declares") in checked
+        columns = "has the columns that it declares and no others, of the types that it declares"
+        assert (table, columns) in checked
         if model.unique_key:
             assert (table, "has one row per " + ", ".join(model.unique_key)) in checked
 
@@ -158,6 +159,12 @@ def test_a_column_of_another_type_fails_and_is_named(tiny: TinyWarehouse) -> Non
     ]
     assert failed.table == "profiles.dim_profiles"
     assert failed.observed["columns"] == "total_spent"
+
+
+def test_a_column_that_nobody_declared_fails_and_is_named(tiny: TinyWarehouse) -> None:
+    tiny.plant("ALTER TABLE profiles.dim_profiles ADD COLUMN shoe_size INTEGER")
+    (failed,) = validate("profiles", tiny.store, tiny.run).failed
+    assert (failed.table, failed.observed["columns"]) == ("profiles.dim_profiles", "shoe_size")
 
 
 def test_a_check_that_cannot_be_computed_fails_alone_and_quotes_no_value(

@@ -7,18 +7,21 @@ file that may pass one wall does not pass them all.
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 from cdp.warehouse.settings import PROJECT_ROOT
 from tests.house.project_files import (
+    PACKAGES,
     Import,
     imports_of,
     is_within,
     module_name,
     modules,
     project_files,
+    text_of,
 )
 
 HOMES = {
@@ -212,15 +215,26 @@ def test_the_environment_is_read_in_the_settings_alone() -> None:
 READS_ENVIRONMENT = {"os.environ", "os.getenv", "os.environb"}
 
 
-def test_the_demo_truth_is_read_by_no_model_and_no_stage() -> None:
-    reading = [
+def test_the_demo_truth_is_known_to_its_generator_and_to_tests_alone() -> None:
+    """By the word, so that no spelling of the folder gets by; the settings say where it is."""
+    knowing = [
         str(path)
         for path in project_files()
-        if path.parts[0] in ("dbt_project", "ingestion", "expectations")
-        and path.suffix in (".sql", ".py", ".yml")
-        and ("truth_dir" in (text := (PROJECT_ROOT / path).read_text()) or "/truth/" in text)
+        if path.parts[0] in {*PACKAGES, "dbt_project", "config"}
+        and path.parts[:2] != ("cdp", "demo")
+        and path != Path("cdp/warehouse/settings.py")
+        and re.search(r"truth", text_of(path) or "", re.IGNORECASE)
     ]
-    assert reading == []
+    assert knowing == []
+
+
+def test_only_the_command_that_generates_the_shop_knows_its_generator() -> None:
+    strangers = {
+        module_name(each.path)
+        for each in all_imports()
+        if is_within(each.name, "cdp.demo") and not is_within(module_name(each.path), "cdp.demo")
+    }
+    assert strangers == {"cdp.cli"}
 
 
 def test_every_module_opens_with_what_belongs_in_it_and_what_does_not() -> None:

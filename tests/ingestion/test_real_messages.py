@@ -17,6 +17,7 @@ import pytest
 
 from tests.ingestion.landing import AS_OF, Landing, lines
 from tests.ingestion.oracle import fate
+from tests.services.real_data import DataSets
 
 LATEST = AS_OF + timedelta(days=2)
 
@@ -53,7 +54,7 @@ def account(rows: list[bytes]) -> tuple[int, int, dict[str, int], int]:
 
 
 def test_each_message_of_the_harvest_lands_or_says_why_not(
-    landing: Landing, real_data: Path
+    landing: Landing, real_data: DataSets
 ) -> None:
     messages = [row["message"] for row in read(real_data / "segment_events/harvest.ndjson.gz")]
     rows = [json.dumps(message).encode() for message in messages]
@@ -67,7 +68,9 @@ def test_each_message_of_the_harvest_lands_or_says_why_not(
     assert {row[0] for row in landing.rows("SELECT payload FROM raw.web")} <= texts
 
 
-def test_messages_without_an_id_of_their_own_all_land(landing: Landing, real_data: Path) -> None:
+def test_messages_without_an_id_of_their_own_all_land(
+    landing: Landing, real_data: DataSets
+) -> None:
     """The harvest uses some ids for many messages; its messages themselves are nearly all good."""
     messages = [row["message"] for row in read(real_data / "segment_events/harvest.ndjson.gz")]
     bare = [
@@ -83,7 +86,7 @@ def test_messages_without_an_id_of_their_own_all_land(landing: Landing, real_dat
 
 
 def test_a_harvest_that_arrives_again_in_other_files_lands_nothing_again(
-    landing: Landing, real_data: Path
+    landing: Landing, real_data: DataSets
 ) -> None:
     messages = [row["message"] for row in read(real_data / "segment_events/harvest.ndjson.gz")]
     with_id = [message for message in messages if message.get("messageId")]
@@ -98,7 +101,7 @@ def test_a_harvest_that_arrives_again_in_other_files_lands_nothing_again(
 
 @pytest.mark.parametrize("spec", ["segment", "rudderstack"])
 def test_each_example_of_a_spec_that_is_a_whole_message_lands(
-    landing: Landing, real_data: Path, spec: str
+    landing: Landing, real_data: DataSets, spec: str
 ) -> None:
     found = read(real_data / f"segment_events/{spec}_spec_examples.ndjson.gz")
     blocks = [row["json"] for row in found if row["kind"] == "event"]

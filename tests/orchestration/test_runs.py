@@ -15,6 +15,8 @@ import dagster as dg
 import pytest
 from filelock import FileLock
 
+from cdp.config.personal_data import load_personal_data
+from cdp.warehouse.model_catalogue import warehouse_columns
 from cdp.warehouse.publishing import PublishRefused, publish
 from cdp.warehouse.readers import open_reader
 from cdp.warehouse.runs import STAGES, current_run, stage_states
@@ -78,6 +80,17 @@ def test_a_run_fills_every_shipped_segment_of_the_published_set(
             row = reader.execute(f"SELECT count(*) FROM {segment}").fetchone()
             assert row is not None
             assert row[0] > 0, segment
+
+
+def test_the_map_of_personal_data_knows_every_column_that_a_run_leaves(
+    finished_shop_run: ShopRun,
+) -> None:
+    settings = finished_shop_run.settings
+    with open_warehouse(settings) as warehouse:
+        columns = warehouse_columns(warehouse)
+    assert {"raw", *STAGES[1:], "governance"} <= {column.schema for column in columns}
+    missing = [str(column) for column in load_personal_data(settings).undeclared(columns)]
+    assert missing == [], f"say in config/personal_data.yml what these columns hold: {missing}"
 
 
 def test_a_run_reports_rows_of_every_table_and_lineage_of_columns(

@@ -1,7 +1,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
-    unique_key='edge_key'
+    unique_key='edge_key',
+    contract={'enforced': true}
 ) }}
 
 with landed as (
