@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cdp.config.roles import SECTIONS, expand, load_roles
 from cdp.generation import SHIPPED_PROJECT
@@ -122,6 +123,61 @@ def test_what_people_read_has_an_enforced_contract() -> None:
         if "contract={'enforced': true}" not in files[name].read_text(encoding="utf-8")
     ]
     assert loose == [], "say contract={'enforced': true} in config() of what people read"
+
+
+LOGIC = re.compile(
+    r"\b(join|case|where|group\s+by|over|distinct|coalesce|union)\b|\b(?!ref|config|dbt)\w+\(",
+    re.IGNORECASE,
+)
+"""What a model does beyond handing on the columns of another."""
+
+GENERATED = {
+    "staging/generated": "tests/models/test_every_entity.py",
+    "segments/generated": "tests/segmentation/test_segment_models.py",
+}
+"""Generated models follow the declarations of a deployment, so that rows in dbt would hold for one
+alone: the tests of their form run what others declare."""
+
+
+def unit_tested() -> set[str]:
+    """The models that have a unit test in dbt."""
+    return {
+        test["model"]
+        for path in MODELS.rglob("*.yml")
+        for test in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("unit_tests", ())
+    }
+
+
+def test_every_model_with_logic_has_a_unit_test_or_names_the_test_that_runs_it() -> None:
+    tested = unit_tested()
+    bare, untested = [], []
+    for (_, name), model in load_catalogue(SHIPPED_PROJECT).items():
+        (path,) = (path for path in MODELS.rglob(f"{name}.*") if path.suffix in (".sql", ".py"))
+        above = str(path.relative_to(MODELS))
+        form = next((named for folder, named in GENERATED.items() if above.startswith(folder)), "")
+        named = form or model.meta.get("tested_by")
+        if path.suffix == ".sql" and not LOGIC.search(without_comments(path)):
+            bare.append(name)
+        elif name not in tested and not (named and has_tests(named)):
+            untested.append(name)
+    assert untested == [], "write a unit test, or name a test that runs it: meta: tested_by:"
+    assert len(bare) < 10
+
+
+def has_tests(path: str) -> bool:
+    """Whether a file of tests is there and holds some."""
+    found = PROJECT_ROOT / path
+    return found.is_file() and "\ndef test_" in found.read_text(encoding="utf-8")
+
+
+def test_a_model_names_a_test_only_where_a_unit_test_cannot_run_it() -> None:
+    """Python, recursion, and what asks the warehouse: everything else has its own rows."""
+    both = [
+        name
+        for (_, name), model in load_catalogue(SHIPPED_PROJECT).items()
+        if model.meta.get("tested_by") and name in unit_tested()
+    ]
+    assert both == []
 
 
 @pytest.mark.parametrize("path", sql_files(), ids=str)
