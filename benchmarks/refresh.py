@@ -5,7 +5,8 @@ and segments as SQL written by hand. Does not belong here: whether what is built
 (`tests/models`).
 
 Data: the demo shop, some 50 events a person over 90 days; the news are events of the next hour, one
-for every 500 that are there, by every fiftieth visitor.
+for every 500 that are there, five by each of their visitors: as many visitors as a fiftieth of the
+people.
 
 - full build: stages profiles and segments built anew. Peer: `BY_HAND`, which computes events with
   their sessions, the traits of `dim_profiles` and the members of the four segments from the same
@@ -13,15 +14,23 @@ for every 500 that are there, by every fiftieth visitor.
 - refresh: the same stages, an hour later, after the news landed. Peer: the full build at the same
   moment. Ratio: refresh / full build; to reach: 0.03. The ratio of the whole runs, landing, gates
   and publishing included, stands beside it.
+- the same news: one more hour later, one event for every 500 of the smallest size, at all sizes. It
+  shows what of a refresh grows with what is there, not with what is new.
 - nothing new: from start to published, in a warm process. To reach: 2 seconds.
+- growth, between one size and the next: ln(seconds / seconds before) / ln(events / events before),
+  which is 1 where twice the events take twice as long and 0 where they take no longer. To reach:
+  1.05 for the full build, 0 for the same news.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from string import Template
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -34,26 +43,26 @@ from orchestration.running import Outcome, prepare, run_job, warm_up
 
 EVENTS_PER_PERSON = 50
 QUIET_RUNS = 5
+EVENTS_PER_NEWS = 500
+EVENTS_PER_VISITOR = 5
 
 NEWS = """
 COPY (
     WITH visitors AS (
-        SELECT anonymous_id, row_number() OVER (ORDER BY md5(anonymous_id)) - 1 AS visitor
+        SELECT anonymous_id, row_number() OVER (ORDER BY md5('$name' || anonymous_id)) - 1 AS n
         FROM (SELECT DISTINCT anonymous_id FROM staging.int_events
               WHERE anonymous_id IS NOT NULL AND NOT is_bot AND NOT is_internal)
-        QUALIFY visitor % 50 = 0
+        QUALIFY n < $visitors
     ),
-    numbered AS (SELECT anonymous_id, row_number() OVER (ORDER BY visitor) - 1 AS n FROM visitors),
     news AS (
-        SELECT range AS i, range % (SELECT count(*) FROM numbered) AS n
-        FROM range((SELECT count(*) // 500 FROM staging.int_events))
+        SELECT range AS i, range % (SELECT count(*) FROM visitors) AS n FROM range($events)
     )
     SELECT
-        'news-' || i AS "messageId", 'track' AS type, 'Product Viewed' AS event,
+        '$name-' || i AS "messageId", 'track' AS type, 'Product Viewed' AS event,
         anonymous_id AS "anonymousId",
-        strftime(TIMESTAMP '$end' + to_seconds(i % 3000), '%Y-%m-%dT%H:%M:%S.%gZ') AS timestamp,
+        strftime(TIMESTAMP '$start' + to_seconds(i % 3000), '%Y-%m-%dT%H:%M:%S.%gZ') AS timestamp,
         {'product_id': 'p-' || i % 977} AS properties
-    FROM news JOIN numbered USING (n)
+    FROM news JOIN visitors USING (n)
 ) TO '$path' (FORMAT json, COMPRESSION gzip)
 """
 
@@ -154,6 +163,16 @@ def stage_seconds(outcome: Outcome, stages: Sequence[str]) -> float:
     )
 
 
+def model_seconds(outcome: Outcome, schemas: Sequence[str]) -> dict[str, float]:
+    """How long a run has built each model of the schemas: what each step of the orchestrator costs
+    beyond their sum is its own."""
+    return {
+        news.name: round(news.seconds, 2)
+        for news in outcome.news
+        if news.what == "model" and news.name.split(".")[0] in schemas
+    }
+
+
 def ran(settings: Settings) -> Outcome:
     """Run the main job to its end."""
     outcome = run_job(settings, deployment=prepare(settings))
@@ -161,26 +180,45 @@ def ran(settings: Settings) -> Outcome:
     return outcome
 
 
-def compare(people: int) -> dict[str, Any]:
-    """All runs over a shop of so many people."""
+def deliver_news(settings: Settings, name: str, start: datetime, events: int) -> None:
+    """A file of so many events of the hour from `start`."""
+    path = settings.home / "landing" / "web" / f"{name}.ndjson.gz"
+    said = {
+        "name": name,
+        "start": start,
+        "events": events,
+        "visitors": events // EVENTS_PER_VISITOR,
+        "path": path,
+    }
+    with open_warehouse(settings) as warehouse:
+        warehouse.execute(Template(NEWS).substitute(said))
+
+
+def compare(people: int, same_news: int) -> dict[str, Any]:
+    """All runs over a shop of so many people; `same_news` is the news that all sizes have."""
     with TemporaryDirectory() as name:
         home = Path(name)
         generate(home, people=people)
         end = SHOP_END.replace(tzinfo=None)
-        settings = load_settings(home=home, config=PROJECT_ROOT / "config", as_of=end)
-        first = ran(settings)
-        later = end + timedelta(hours=1)
-        settings = load_settings(home=home, config=PROJECT_ROOT / "config", as_of=later)
+
+        def hours_later(hours: int) -> Settings:
+            moment = end + timedelta(hours=hours)
+            return load_settings(home=home, config=PROJECT_ROOT / "config", as_of=moment)
+
+        first = ran(hours_later(0))
+        settings = hours_later(1)
         with open_warehouse(settings) as warehouse:
             ((events,),) = warehouse.rows("SELECT count(*) FROM staging.int_events")
-            path = home / "landing" / "web" / "news.ndjson.gz"
-            warehouse.execute(NEWS.replace("$end", str(end)).replace("$path", str(path)))
+        deliver_news(settings, "news", end, events // EVENTS_PER_NEWS)
         refresh = ran(settings)
         with open_warehouse(settings) as warehouse:
             ((changed, profiles),) = warehouse.rows(
                 "SELECT (SELECT count(*) FROM profiles.int_changed_profiles), "
                 "(SELECT count(*) FROM profiles.dim_profiles)"
             )
+        settings = hours_later(2)
+        deliver_news(settings, "same-news", end + timedelta(hours=1), same_news)
+        same = ran(settings)
         quiet = [seconds(lambda: ran(settings)) for _ in range(QUIET_RUNS)]
         with open_warehouse(settings) as warehouse:
             # The logic of another version built what is there, so all of it is built anew.
@@ -190,7 +228,7 @@ def compare(people: int) -> dict[str, Any]:
             warehouse.execute(f"ATTACH '{home / 'peer.duckdb'}' AS peer")
             of_peer = seconds(
                 lambda: [
-                    warehouse.execute(statement.replace("$as_of", str(later)))
+                    warehouse.execute(statement.replace("$as_of", str(settings.as_of)))
                     for statement in BY_HAND
                 ]
             )
@@ -214,15 +252,36 @@ def compare(people: int) -> dict[str, Any]:
         "refresh_stage_seconds": {
             stage: round(stage_seconds(refresh, [stage]), 2) for stage in STAGES[1:]
         },
+        "refresh_model_seconds": model_seconds(refresh, built),
         "refresh_seconds": round(refreshed, 2),
         "refresh_ratio": round(refreshed / full_build, 3),
         "refresh_run_ratio": round(refresh.seconds / full.seconds, 3),
+        "same_news_events": same_news,
+        "same_news_seconds": round(stage_seconds(same, built), 2),
         "nothing_new_seconds": round(statistics.median(quiet), 2),
         "peak_memory_gb": peak_memory_gb(),
     }
 
 
+def growth(results: Sequence[dict[str, Any]]) -> Iterator[dict[str, float]]:
+    """For each size but the first, the exponents from the size before."""
+    for before, after in pairwise(results):
+        base = math.log(after["events"] / before["events"])
+        yield {
+            f"{measure}_growth": round(math.log(after[key] / before[key]) / base, 2)
+            for measure, key in (
+                ("full_build", "full_build_seconds"),
+                ("same_news", "same_news_seconds"),
+            )
+        }
+
+
 def run(sizes: Sequence[int] = (1_000_000, 10_000_000)) -> list[dict[str, Any]]:
     """Measure each size, given in events."""
     warm_up()
-    return [compare(size // EVENTS_PER_PERSON) for size in sizes]
+    ordered = sorted(sizes)
+    same_news = ordered[0] // EVENTS_PER_NEWS
+    results = [compare(size // EVENTS_PER_PERSON, same_news) for size in ordered]
+    for result, exponents in zip(results[1:], growth(results), strict=True):
+        result.update(exponents)
+    return results

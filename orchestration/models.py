@@ -188,11 +188,22 @@ def _build(
             stage,
             select=None if whole else [node["name"] for node in wanted.values()],
             full_refresh=held.rebuild,
+            views=not whole or held.rebuild or not _views_stand(held.store, wanted.values()),
             on_node=heard,
         )
     detail = {"tables": len(done), "quiet": quiet}
     held.tell(News("built", stage, seconds=time.monotonic() - started, detail=detail))
     return quiet
+
+
+def _views_stand(store: Warehouse, nodes: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the views among the nodes are all there, so that a run of the same logic, which is
+    what a run that rebuilds nothing is, would write them as they are."""
+    views = {(n["schema"], n["name"]) for n in nodes if n["config"]["materialized"] == "view"}
+    there = store.rows(
+        f"SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = '{CATALOG}'"
+    )
+    return views <= set(there)
 
 
 # --- what a step reports -------------------------------------------------------------------------
@@ -220,7 +231,7 @@ def _report(
     observed = _observe(held, told.values(), trace=not quiet)
     for key, node in told.items():
         table = (node["schema"], node["name"])
-        metadata: dict[str, Any] = {"holds as it was": quiet and EVERY_RUN not in node["tags"]}
+        metadata: dict[str, Any] = {"holds as it was": table not in built}
         if table in built:
             metadata["seconds"] = round(built[table].seconds, 3)
         if table in observed.rows:
@@ -248,8 +259,8 @@ def _observe(held: Held, nodes: Iterable[Mapping[str, Any]], *, trace: bool) -> 
         if node["language"] == "sql"
         and (sql := getattr(compiled[node["unique_id"]], "compiled_code", None))
     ]
-    lineage = kept.of(queries, _columns(held.store), held.store.settings.target)
-    return _Observed(_row_counts(held.store, counted), lineage)
+    traced = kept.of(queries, _columns(held.store), held.store.settings.target)
+    return _Observed(_row_counts(held.store, counted), {**kept.known(), **traced})
 
 
 def _row_counts(store: Warehouse, tables: Iterable[Table]) -> dict[Table, int]:

@@ -270,7 +270,7 @@ cross join segments
 
 
 def _catalogue_sql(segments: Sequence[Segment], dialect: str) -> str:
-    head = HEADER + "{{ config(materialized='table', contract={'enforced': true}) }}\n\n"
+    head = HEADER + "{{ config(materialized='view', contract={'enforced': true}) }}\n\n"
     text = "{{ dbt.type_string() }}"
     if not segments:
         nothing = ",\n".join(

@@ -90,9 +90,13 @@ class Models:
         *,
         select: Sequence[str] | None = None,
         full_refresh: bool = False,
+        views: bool = True,
         on_node: Callable[[NodeResult], None] | None = None,
     ) -> BuildReport:
         """Build the models of a stage, or those of it that `select` names.
+
+        Args:
+            views: whether views are written too; they say the same in every run of one logic.
 
         Raises:
             ModelsFailed: at least one model could not be built; the others of the stage that do
@@ -107,6 +111,8 @@ class Models:
                 on_node(node)
 
         chosen = list(select) if select else [f"tag:{stage}"]
+        if not views:
+            chosen += ["--exclude", "config.materialized:view"]
         report = self._run("run", chosen, full_refresh, heard)
         reached("models.after_stage")
         mark_stage(warehouse, run, stage, "built" if not select else "building")
@@ -163,6 +169,7 @@ class Models:
             # What goes wrong is told by the errors raised here, without any value of a row.
             "--log-level-file", "none",
             "--log-level", "none",
+            "--cache-selected-only",
             "--quiet",
             "--no-print",
         ]  # fmt: skip

@@ -217,6 +217,53 @@ def test_a_late_event_cuts_the_sessions_of_everybody_on_its_device(
     assert differing(deployment) == {}
 
 
+def test_consent_follows_its_time_and_whom_it_is_about(shop_files: Path, tmp_path: Path) -> None:
+    """Nothing else happens to these people, so a decision alone makes them part of the change."""
+    deployment = Deployment(tmp_path)
+    Deliveries(shop_files, tmp_path, seed=6).database_up_to(None)
+    (tmp_path / "landing" / "web").mkdir(parents=True)
+    people = ("900001", "900002", "900003")
+    deliver_events(tmp_path, "people", *(identify(f"d{one}", "", one) for one in people))
+    deliver_decision(tmp_path, "early", "about", "900001", "granted", END - timedelta(days=9))
+    deliver_decision(tmp_path, "due", "later", "900003", "denied", END - timedelta(hours=1))
+    deployment.run(END - timedelta(hours=2))
+    assert consent_in_force(deployment) == {"900001": True}
+    deployment.run(END - timedelta(hours=1))
+    assert consent_in_force(deployment) == {"900001": True, "900003": False}
+    deliver_decision(tmp_path, "moved", "about", "900002", "granted", END - timedelta(days=9))
+    deployment.run(END, publish=False)
+    deployment.run(END)
+    assert consent_in_force(deployment) == {"900002": True, "900003": False}
+    assert differing(deployment) == {}
+
+
+def deliver_decision(
+    home: Path, name: str, record: str, user_id: str, decision: str, at: datetime
+) -> None:
+    """Put a decision into a file of its own."""
+    folder = home / "landing" / "consent"
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {
+        "record": record,
+        "subject": {"type": "user_id", "value": user_id},
+        "purpose": "marketing",
+        "decision": decision,
+        "at": at.isoformat() + "Z",
+    }
+    (folder / f"consents-{name}.ndjson").write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+def consent_in_force(deployment: Deployment) -> dict[str, bool]:
+    """For each user whose decision is in force, whether it grants."""
+    return dict(
+        deployment.rows(
+            "SELECT identifier_value, is_granted FROM governance.dim_consent_in_force "
+            "INNER JOIN identity.dim_identifiers USING (profile_id) "
+            "WHERE identifier_type = 'user_id'"
+        )
+    )
+
+
 def identify(device: str, email: str, user_id: str | None = None) -> dict[str, Any]:
     """A call that says whose device it is."""
     return {

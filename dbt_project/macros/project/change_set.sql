@@ -26,6 +26,22 @@
 {%- endmacro %}
 
 
+{#- Condition: the row of this relation belongs to an order of the change set. It compares the two
+    columns as they are, since making the text key of every order there is costs more than the rest.
+    True for every row in a full build. -#}
+{% macro of_changed_orders(relation) -%}
+    {%- set changed = ref('int_changed_orders') -%}
+    {%- if is_incremental() -%}
+        exists (
+            select 1 from {{ changed }} as changed
+            where changed.source = {{ relation }}.source and changed.order_id = {{ relation }}.order_id
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#- What a later model left behind in earlier runs, for models that compare with its former state,
     where a ref would make a circle. Before the model's first run, and its first with these columns,
     it is empty: the given columns (name: type) and no rows. -#}

@@ -1,8 +1,16 @@
-{{ config(materialized='table', tags=['profiles'], contract={'enforced': true}) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='change_set',
+    change_set='int_changed_profiles',
+    change_key='profile_id',
+    tags=['profiles'],
+    contract={'enforced': true}
+) }}
 
 with ledger as (
 
     select * from {{ ref('fct_consent_ledger') }}
+    where profile_id is not null and {{ in_change_set('profile_id', 'int_changed_profiles') }}
 
 ),
 
@@ -28,7 +36,7 @@ decided as (
         ) as nth
     from ledger
     cross join current_run
-    where ledger.profile_id is not null and ledger.decided_at <= current_run.as_of
+    where ledger.decided_at <= current_run.as_of
 
 )
 

@@ -1,12 +1,33 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='change_set',
-    change_set='int_changed_visitors',
-    change_key='visitor_birth',
+    incremental_strategy='merge',
+    unique_key='landing_number',
+    merge_update_columns=['profile_id', 'session_id'],
     contract={'enforced': true}
 ) }}
 
 {%- set slots = event_slots('events') %}
+{%- set carried = {
+    'event_id': dbt.type_string(),
+    'source': dbt.type_string(),
+    'anchor_birth': dbt.type_bigint(),
+    'visitor_birth': dbt.type_bigint(),
+    'event_type': dbt.type_string(),
+    'event_name': dbt.type_string(),
+    'event_key': dbt.type_string(),
+    'occurred_at': dbt.type_timestamp(),
+    'landed_at': dbt.type_timestamp(),
+    'is_bot': dbt.type_boolean(),
+    'is_internal': dbt.type_boolean(),
+    'order_id': dbt.type_string(),
+    'value': 'decimal(18, 4)',
+    'currency': dbt.type_string(),
+    'product_id': dbt.type_string(),
+    'category': dbt.type_string(),
+    'url': dbt.type_string(),
+    'traits': dbt.type_string(),
+    'properties': dbt.type_string(),
+} %}
 
 with events as (
 
@@ -58,34 +79,33 @@ arrived as (
 
 ),
 
+-- Sessions and owners are found over narrow rows: what an event carries never changes, so the
+-- events that a visitor had before are neither read nor written whole.
 visited as (
 
-    select * from arrived
+    select
+        landing_number,
+        anchor_birth,
+        visitor_birth,
+        is_bot or is_internal as is_no_visit,
+        occurred_at,
+        cast(null as {{ dbt.type_bigint() }}) as profile_before,
+        cast(null as {{ dbt.type_bigint() }}) as session_before,
+        false as is_known
+    from arrived
 
     {% if is_incremental() -%}
     union all
 
     select
-        known.event_id,
-        known.source,
+        known.landing_number,
         known.anchor_birth,
         known.visitor_birth,
-        known.event_type,
-        known.event_name,
-        known.event_key,
+        known.is_bot or known.is_internal as is_no_visit,
         known.occurred_at,
-        known.landed_at,
-        known.is_bot,
-        known.is_internal,
-        known.order_id,
-        known.value,
-        known.currency,
-        known.product_id,
-        known.category,
-        known.url,
-        known.traits,
-        known.properties,
-        known.landing_number
+        known.profile_id as profile_before,
+        known.session_id as session_before,
+        true as is_known
     from {{ this }} as known
     where known.visitor_birth in (select changed_visitors.visitor_birth from changed_visitors)
     {%- endif %}
@@ -97,9 +117,9 @@ timed as (
 
     select
         visited.*,
-        not (is_bot or is_internal) and visitor_birth is not null as is_visit,
+        not is_no_visit and visitor_birth is not null as is_visit,
         lag(occurred_at) over (
-            partition by visitor_birth, is_bot or is_internal
+            partition by visitor_birth, is_no_visit
             order by occurred_at, landing_number
         ) as previous_at
     from visited
@@ -126,37 +146,47 @@ sessions as (
         opened.*,
         case
             when is_visit then last_value(opens_session ignore nulls) over (
-                partition by visitor_birth, is_bot or is_internal
+                partition by visitor_birth, is_no_visit
                 order by occurred_at, landing_number
                 rows between unbounded preceding and current row
             )
         end as session_id
     from opened
 
+),
+
+owned as (
+
+    select
+        sessions.*,
+        identifiers.profile_id
+    from sessions
+    left join identifiers on sessions.anchor_birth = identifiers.birth
+
 )
 
 select
-    sessions.event_id,
-    sessions.source,
-    identifiers.profile_id,
-    sessions.session_id,
-    sessions.anchor_birth,
-    sessions.visitor_birth,
-    sessions.event_type,
-    sessions.event_name,
-    sessions.event_key,
-    sessions.occurred_at,
-    sessions.landed_at,
-    sessions.is_bot,
-    sessions.is_internal,
-    sessions.order_id,
-    sessions.value,
-    sessions.currency,
-    sessions.product_id,
-    sessions.category,
-    sessions.url,
-    sessions.traits,
-    sessions.properties,
-    sessions.landing_number
-from sessions
-left join identifiers on sessions.anchor_birth = identifiers.birth
+    {% for column in carried %}
+    arrived.{{ column }},
+    {% endfor %}
+    owned.profile_id,
+    owned.session_id,
+    arrived.landing_number
+from arrived
+inner join owned on arrived.landing_number = owned.landing_number
+
+{% if is_incremental() -%}
+union all
+
+select
+    {% for column, type in carried.items() %}
+    cast(null as {{ type }}) as {{ column }},
+    {% endfor %}
+    profile_id,
+    session_id,
+    landing_number
+from owned
+where
+    is_known
+    and (profile_id is distinct from profile_before or session_id is distinct from session_before)
+{%- endif %}

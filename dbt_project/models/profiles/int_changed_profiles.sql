@@ -98,6 +98,53 @@ products_landed as (
 
 ),
 
+consents as (
+
+    select * from {{ ref('int_consents') }}
+
+),
+
+-- A decision that landed, that is due or that has lapsed since.
+consents_changed as (
+
+    select
+        consents.source,
+        consents.consent_id,
+        consents.subject_type,
+        consents.subject_id
+    from consents
+    cross join current_run
+    where
+        consents.landing_number > current_run.published_landing_high_water
+        or (consents.decided_at > current_run.previous_as_of and consents.decided_at <= current_run.as_of)
+        or (consents.valid_until > current_run.previous_as_of and consents.valid_until <= current_run.as_of)
+
+),
+
+consenting as (
+
+    select distinct identifiers.profile_id
+    from consents_changed
+    inner join {{ ref('int_identifier_values') }} as known
+        on
+            consents_changed.subject_type = known.identifier_type
+            and consents_changed.subject_id = known.raw_value
+    inner join {{ ref('dim_identifiers') }} as identifiers on known.node = identifiers.birth
+
+),
+
+-- A decision that names somebody else now is no more in force for whom it was about before.
+consenting_before as (
+
+    select distinct former.profile_id
+    from {{ former_state('governance', 'dim_consent_in_force', {
+        'source': dbt.type_string(), 'consent_id': dbt.type_string(), 'profile_id': dbt.type_bigint()
+    }) }} as former
+    inner join consents_changed
+        on former.source = consents_changed.source and former.consent_id = consents_changed.consent_id
+
+),
+
 everybody as (
 
     select profiles.profile_id
@@ -169,6 +216,10 @@ together as (
     select profile_id from contacts_landed
     union
     select profile_id from products_landed
+    union
+    select profile_id from consenting
+    union
+    select profile_id from consenting_before
     union
     select profile_id from everybody
     union

@@ -6,9 +6,8 @@
     contract={'enforced': true}
 ) }}
 
--- Members now are compared with members before for everybody, not for the change set alone: a
--- run that was killed or refused has moved the verdicts on, and the next one no longer has in its
--- change set what that one changed.
+-- Members now are compared with members as the last published run recorded them, for the change set:
+-- it reaches back to that run, so it holds what runs since have moved that were killed or refused.
 
 with current_run as (
 
@@ -56,7 +55,7 @@ members_now as (
         profile_id,
         segment_name
     from {{ ref('int_segment_verdict_rows') }}
-    where is_member
+    where is_member and {{ in_change_set('profile_id', 'int_changed_profiles') }}
 
 ),
 
@@ -74,6 +73,7 @@ last_changes as (
         segment_name,
         {{ max_by('change', 'run_number') }} as change
     from recorded
+    where {{ in_change_set('profile_id', 'int_changed_profiles') }}
     group by profile_id, segment_name
 
 ),

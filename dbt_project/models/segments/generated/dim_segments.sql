@@ -1,5 +1,5 @@
 -- Generated from config/segments by `cdp generate`; change those files instead.
-{{ config(materialized='table', contract={'enforced': true}) }}
+{{ config(materialized='view', contract={'enforced': true}) }}
 
 select
     cast('active_cart_abandoners' as {{ dbt.type_string() }}) as segment_name,
