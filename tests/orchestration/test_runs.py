@@ -517,7 +517,7 @@ CANARY = 'canary.it\'s "told" nowhere@personal.example'
 def holding(shop: ShopRun, values: set[bytes]) -> list[str]:
     """Files of the home that hold one of the values, but for those that are there to hold them."""
     settings = shop.settings
-    marketing = (path / "marketing" for path in settings.serving_dir.iterdir() if path.is_dir())
+    marketing = settings.serving_dir.glob("sets/*/marketing")
     lawful = [
         *(settings.landing_dir, settings.demo_dir, settings.truth_dir, *marketing),
         *settings.warehouse_file.parent.glob(f"{settings.warehouse_file.name}*"),
