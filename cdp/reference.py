@@ -20,6 +20,7 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from cdp import schemas
 from cdp.config.contract import ENTITIES
 from cdp.config.source_options import OPTIONS
 from cdp.config.sources import Deletes, Map, Source, Stream, load_sources
@@ -314,6 +315,8 @@ def main() -> None:
         if (wanted := rewritten(text)) != text:
             path.write_text(wanted, encoding="utf-8")
             print(f"wrote {path.relative_to(PROJECT_ROOT)}")
+    for path in schemas.write():
+        print(f"wrote {path.relative_to(PROJECT_ROOT)}")
 
 
 if __name__ == "__main__":
