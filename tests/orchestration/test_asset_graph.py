@@ -119,7 +119,9 @@ def test_a_source_that_does_not_answer_is_asked_again_later(
 ) -> None:
     main = definitions.resolve_job_def("main")
     for source in deployment.sources:
-        policy = main.graph.node_named(step_name(source)).definition.retry_policy
+        step = main.graph.node_named(step_name(source)).definition
+        assert isinstance(step, dg.OpDefinition)
+        policy = step.retry_policy
         assert policy is not None
         assert policy.max_retries == 3
         assert policy.backoff == dg.Backoff.EXPONENTIAL
