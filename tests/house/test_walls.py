@@ -46,6 +46,7 @@ NEIGHBOURS = {
     "cdp.demo": {"cdp.config", "cdp.warehouse"},
     "cdp.generation": {"cdp.config", "cdp.warehouse", "cdp.segmentation"},
     "cdp.reference": {"cdp", "ingestion"},
+    "cdp.schemas": {"cdp.config", "cdp.warehouse.settings", "cdp.segmentation"},
     "cdp.commands": {"cdp", "ingestion", "expectations"},
     "cdp.cli": {"cdp"},
     "cdp.__main__": {"cdp.cli"},

@@ -22,7 +22,7 @@ orders as (
     select
         {{ text_key(['source', 'order_id']) }} as order_key,
         *
-    from {{ ref('int_orders') }} as int_orders
+    from {{ ref('int_orders') }}
     where {{ of_changed_orders('int_orders') }}
 
 ),
@@ -32,7 +32,7 @@ lines as (
     select
         {{ text_key(['source', 'order_id']) }} as order_key,
         coalesce(line_amount, quantity * unit_price - coalesce(discount_amount, 0)) as line_amount
-    from {{ ref('int_order_lines') }} as int_order_lines
+    from {{ ref('int_order_lines') }}
     where
         not is_deleted
         and {{ of_changed_orders('int_order_lines') }}
@@ -46,7 +46,7 @@ refunds as (
         amount,
         currency,
         refunded_at
-    from {{ ref('int_refunds') }} as int_refunds
+    from {{ ref('int_refunds') }}
     where
         not is_deleted
         and order_id is not null
