@@ -90,6 +90,7 @@ def judge(
 
 
 _JUDGED = """
+CREATE OR REPLACE TEMPORARY TABLE judged_rows AS
 SELECT ordinal, reason, detail, array_to_string(keys, chr(0)) AS keys,
        CASE WHEN reason IS NULL THEN row_key END AS row_key,
        CASE WHEN reason IS NULL THEN occurred_at END AS occurred_at,
@@ -102,13 +103,14 @@ FROM ({query})
 def _judged(cursor: duckdb.DuckDBPyConnection, good: pa.Table, verdicts: Verdicts) -> pa.Table:
     """The format's verdicts as rows of `BODY`.
 
-    The texts themselves stay where they are: only what was found out crosses from the engine.
+    The texts themselves stay where they are: only what was found out crosses from the engine. It
+    goes by a table because the engine fills one with all its threads, and hands out a result with
+    one.
     """
     cursor.register("good", _in_parts(good))
     try:
-        # A relation is turned into Arrow by all threads; the result of `execute` by one.
-        query = cursor.sql(_JUDGED.format(query=verdicts.query), params=dict(verdicts.parameters))
-        found = query.to_arrow_table().sort_by("ordinal")
+        cursor.execute(_JUDGED.format(query=verdicts.query), verdicts.parameters)
+        found = cursor.execute("SELECT * FROM judged_rows ORDER BY ordinal").to_arrow_table()
     finally:
         cursor.unregister("good")
     found = _without_doubled_keys(found)
