@@ -78,7 +78,8 @@ def parse_expression(sql: str) -> exp.Expr:
     """
     try:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
-    except (sqlglot.errors.SqlglotError, RecursionError) as error:
+    # sqlglot's parser meets some halves of expressions ("->") with a TypeError.
+    except (sqlglot.errors.SqlglotError, RecursionError, TypeError) as error:
         raise ValueError("this is not an SQL expression") from error
     if not isinstance(tree, exp.Condition):
         raise ValueError("this is not an SQL expression")

@@ -92,6 +92,7 @@ SQL = pieces(
 @example("NOT " * 5_000 + "a")
 @example("a + " * 5_000 + "a")
 @example("")
+@example("->")
 @example("1; DROP TABLE x")
 @example("\x00")
 @example("\ud800")

@@ -138,7 +138,7 @@ class Shop:
         if not warehouse.has_table("profiles", "dim_profiles"):
             warehouse.execute(LAID)
         now = self.now
-        changed = self.changed | set(merged) | set(merged.values())
+        changed: set[int] = self.changed | set(merged) | set(merged.values())
         if everybody:
             changed |= set(self.people)
         # What comes due between runs, as the profile stage and the verdicts say.
@@ -152,6 +152,8 @@ class Shop:
                 [now],
             )
             changed |= {row[0] for row in due}
+        # What unpublished runs computed is computed anew, as the profile stage has it.
+        self.changed = changed
         previous = (
             warehouse.rows(
                 "SELECT run_number, run_id FROM governance.runs WHERE status = 'published' "
