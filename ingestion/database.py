@@ -87,6 +87,9 @@ def _table(
     import sqlalchemy as sa
     from dlt.sources.sql_database import sql_table
 
+    from ingestion.cursor_paths import keep_compiled_paths
+
+    keep_compiled_paths()
     moments = (sa.Date, sa.DateTime, sa.Time)
 
     source = reading.source

@@ -55,6 +55,17 @@ def inbox_of(source: str, settings: Settings) -> Inbox:
     return Inbox(settings.inbox_dir / source)
 
 
+def has_package(source: str, settings: Settings) -> bool:
+    """Whether the loader has a package of the source on disk that is not in the inbox yet.
+
+    Asked of dlt's folders, since making a pipeline to ask it takes longer than a landing that has
+    nothing to do.
+    """
+    pipeline = settings.dlt_dir / pipeline_name(source)
+    waiting = (pipeline / "normalize" / "extracted", pipeline / "load" / "normalized")
+    return any(folder.is_dir() and any(folder.iterdir()) for folder in waiting)
+
+
 def pipeline_name(source: str) -> str:
     """Name of the source's pipeline, and of its folder below the data home."""
     return f"tributary_{source}"

@@ -25,7 +25,7 @@ from ingestion import failures
 from ingestion.ahead import ahead
 from ingestion.envelope import INBOX
 from ingestion.files.ledger import location, tasks
-from ingestion.inbox import READS, ROWS, pipeline_name
+from ingestion.inbox import READS, ROWS, has_package
 from ingestion.promotion import LoadReport, ensure_tables, promote
 from ingestion.reading import Reading
 
@@ -83,8 +83,7 @@ def new_load_id(source: str) -> str:
 
 def recover(source: str, warehouse: Warehouse, run: Run) -> LoadReport:
     """Promote what an earlier run left in a package or in the inbox."""
-    # The folder is made with the first package; without it dlt need not be asked (nor imported).
-    if (warehouse.settings.dlt_dir / pipeline_name(source)).is_dir():
+    if has_package(source, warehouse.settings):
         from ingestion import pipelines
 
         # First, since a file that a kill cut off in the inbox is whole once dlt has ended.

@@ -5,27 +5,48 @@ telling the UI of what was written. Does not belong here: any event, any table: 
 those of Dagster's own storage, so that the UI and its daemon read them with it.
 
 Dagster's storage opens a database, compiles its statements and looks at its schema anew for each of
-the hundreds of events of a run, which took half of a run with nothing new. To be removed when
-Dagster's own storage keeps its connections.
+the hundreds of events of a run, which took half of a run with nothing new; each has two
+transactions besides, where a step reports tens of tables at once. To be removed when Dagster's own
+storage keeps its connections and writes batches.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from threading import RLock
 from typing import Any
 
 import sqlalchemy
 import sqlalchemy.event
+from dagster import AssetKey, EventLogEntry, EventLogRecord
+from dagster._core.events import DagsterEventType
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.base import AssetRecord
+from dagster_shared.record import copy
 from sqlalchemy.engine import Connection, Engine
 
 INDEX = "index"
 """The database of what is asked across runs; each run has one of its own besides."""
 
 BUSY_SECONDS = 60
+
+_COME_IN_ROWS = {
+    DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    DagsterEventType.STEP_OUTPUT,
+}
+"""Events of which one is followed by another at once; they are written with what follows."""
+
+MOST_WAITING = 200
+
+RECORDS_HOLD_FOR = 2.0
+"""Seconds. A step asks for the record of each table that another of its tables is built from, one
+by one and all within a moment; nobody else but who wipes an asset by hand writes them then."""
 
 
 class EventLog(SqliteEventLogStorage):
@@ -35,12 +56,71 @@ class EventLog(SqliteEventLogStorage):
         self._engines: dict[str, Engine] = {}
         self._facts: dict[tuple[str, str], bool] = {}
         self._opening = RLock()
+        self._waiting: list[EventLogEntry] = []
+        self._writing = RLock()
+        self._held: dict[str, Connection] | None = None
+        self._records: dict[AssetKey, AssetRecord] = {}
+        self._records_read_at = -math.inf
         super().__init__(base_dir, inst_data)
 
     @staticmethod
     def from_config_value(inst_data: Any, config_value: Any) -> EventLog:
         """Made by Dagster from the configuration that `orchestration.instance` writes."""
         return EventLog(inst_data=inst_data, **config_value)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Write an event, or keep it for the moment in which the next one comes."""
+        with self._writing:
+            self._waiting.append(event)
+            if (
+                event.dagster_event is None
+                or event.dagster_event.event_type not in _COME_IN_ROWS
+                or len(self._waiting) >= MOST_WAITING
+            ):
+                self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        """Write what waits, a transaction for each database."""
+        with self._writing:
+            if self._held is not None or not self._waiting:
+                return
+            events, self._waiting = self._waiting, []
+            runs = {event.run_id for event in events}
+            with ExitStack() as stack:
+                held = {shard: stack.enter_context(self._opened(shard)) for shard in (INDEX, *runs)}
+                self._held = held
+                stack.callback(self._let_go)
+                for event in events:
+                    super().store_event(event)
+
+    def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
+        super()._store_asset_event(conn, event, event_id)
+        told = event.dagster_event
+        known = self._records.get(told.asset_key) if told and told.asset_key else None
+        if told is None or not told.is_step_materialization or known is None:
+            self._records_read_at = -math.inf
+            return
+        latest = EventLogRecord(storage_id=event_id, event_log_entry=event)
+        entry = copy(known.asset_entry, last_materialization_record=latest)
+        self._records[known.asset_entry.asset_key] = copy(known, asset_entry=entry)
+
+    def get_asset_records(
+        self, asset_keys: Sequence[AssetKey] | None = None
+    ) -> Sequence[AssetRecord]:
+        """What is known of assets; of a single one, as all were read a moment ago."""
+        if asset_keys is None or len(asset_keys) != 1:
+            return super().get_asset_records(asset_keys)
+        with self._writing:
+            self._write_waiting()
+            if time.monotonic() > self._records_read_at + RECORDS_HOLD_FOR:
+                read_at = time.monotonic()
+                records = super().get_asset_records()
+                self._records = {each.asset_entry.asset_key: each for each in records}
+                self._records_read_at = read_at
+            return [self._records[key] for key in asset_keys if key in self._records]
+
+    def _let_go(self) -> None:
+        self._held = None
 
     def run_connection(self, run_id: str | None = None) -> Any:
         """A transaction in the database of a run."""
@@ -53,6 +133,18 @@ class EventLog(SqliteEventLogStorage):
 
     @contextmanager
     def _transaction(self, shard: str) -> Iterator[Connection]:
+        with self._writing:
+            # Whoever asks finds what has been told before.
+            self._write_waiting()
+            held = self._held[shard] if self._held else None
+            if held is not None:
+                yield held
+                return
+        with self._opened(shard) as connection:
+            yield connection
+
+    @contextmanager
+    def _opened(self, shard: str) -> Iterator[Connection]:
         with self._engine(shard).begin() as connection:
             yield connection
         if shard != INDEX:
@@ -104,6 +196,7 @@ class EventLog(SqliteEventLogStorage):
 
     def dispose(self) -> None:
         """Close all connections; SQLite folds its logs into the files."""
+        self._write_waiting()
         super().dispose()
         with self._opening:
             for engine in self._engines.values():

@@ -23,8 +23,10 @@ from orchestration.held import KEY, POOL, Held
 from orchestration.progress import News
 
 EVERY_RUN = "every_run"
-"""Tag of models that tell what a run is and what it found changed: a run with nothing new builds
-these and no others."""
+"""Tag of models that tell what a run is: a run with nothing new builds these and no others."""
+
+CHANGE_SET = "change_set"
+"""Tag of models that tell what a run found changed: a run with nothing new has found nothing."""
 
 _READS_ALL_OF_RAW = "macro.tributary.raw_tables"
 
@@ -179,6 +181,7 @@ def _build(
             held.models.build(
                 held.store, held.run, stage, select=[f"tag:{EVERY_RUN}"], on_node=heard
             )
+            _empty_change_set(held)
         mark_stage(held.store, held.run, stage, "built")
         held.left_alone.add(stage)
     else:
@@ -194,6 +197,12 @@ def _build(
     detail = {"tables": len(done), "quiet": quiet}
     held.tell(News("built", stage, seconds=time.monotonic() - started, detail=detail))
     return quiet
+
+
+def _empty_change_set(held: Held) -> None:
+    for node in held.deployment.manifest["nodes"].values():
+        if CHANGE_SET in node.get("tags", ()):
+            held.store.execute(f'DELETE FROM {node["schema"]}."{node["name"]}"')
 
 
 def _views_stand(store: Warehouse, nodes: Iterable[Mapping[str, Any]]) -> bool:

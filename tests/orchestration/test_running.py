@@ -40,6 +40,39 @@ def test_dagsters_own_storage_reads_what_a_run_on_the_command_line_wrote(
         assert latest.run_id == run_id
 
 
+def test_what_is_told_of_tables_in_a_row_is_known_at_once_and_as_dagsters_own_storage_knows_it(
+    shop_run: ShopRun,
+) -> None:
+    run_id = shop_run.first.run_id
+    folder = str(shop_run.settings.dagster_dir)
+    with (
+        open_instance(shop_run.settings) as own,
+        dg.DagsterInstance.from_config(folder) as stock,
+    ):
+        keys = [record.asset_entry.asset_key for record in stock.get_asset_records()]
+        assert len(keys) > 50
+        # Kept from a first question, then changed by events that wait to be written together.
+        own.get_asset_records([keys[0]])
+        entries = [record.event_log_entry for record in own.get_records_for_run(run_id).records]
+        told_again = [
+            entry
+            for entry in entries
+            if entry.dagster_event and entry.dagster_event.is_step_materialization
+        ][:9]
+        for number, entry in enumerate(told_again):
+            own.event_log_storage.store_event(entry._replace(timestamp=entry.timestamp + 1))
+            key = entry.get_dagster_event().asset_key
+            assert key is not None
+            (record,) = own.get_asset_records([key])
+            assert record.asset_entry.last_materialization is not None
+            assert record.asset_entry.last_materialization.timestamp == entry.timestamp + 1
+            if number % 4 == 3:
+                assert own.get_asset_records([key]) == stock.get_asset_records([key])
+        assert [own.get_asset_records([key]) for key in keys] == [
+            stock.get_asset_records([key]) for key in keys
+        ]
+
+
 def test_what_a_run_needs_is_prepared_again_only_when_something_changed(
     finished_shop_run: ShopRun,
 ) -> None:

@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['every_run']) }}
+{{ config(materialized='table', tags=['change_set']) }}
 
 with assignments as (
 

@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['every_run']) }}
+{{ config(materialized='table') }}
 -- The change set compares with what this table held before, so it comes first.
 -- depends_on: {{ ref('int_changed_orders') }}
 
