@@ -18,7 +18,7 @@ import pyarrow as pa
 from cdp.config.sources import Source, Stream
 from cdp.config.staged import json_path
 from cdp.warehouse.store import Warehouse
-from ingestion.database_ranges import kind_of, no_column, span_of
+from ingestion.database_ranges import kind_of, lag_of, no_column, span_of
 from ingestion.database_sessions import engine_arguments, in_session
 from ingestion.judging import BODY, RawRows
 from ingestion.reading import Reading
@@ -130,6 +130,8 @@ def _table(
             cursor,
             initial_value=span[0] if span else None,
             end_value=span[1] if span else None,
+            # A row whose transaction took longer than that of a later row shows behind the cursor.
+            lag=None if span else lag_of(cursor, stream, source, url),
             # Rows of the last moment are read again, as duplicates: none of it is missed.
             primary_key=(),
             on_cursor_value_missing="include",

@@ -6,6 +6,7 @@ here: asking for the rows (`ingestion.database`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -46,6 +47,33 @@ def kind_of(cursor: str, stream: Stream, source: Source, url: str) -> Kind | Non
         ("day", (sa.Date,)),
     ]
     return next((kind for kind, those in kinds if isinstance(types[cursor], those)), None)
+
+
+def lag_of(cursor: str, stream: Stream, source: Source, url: str) -> float | None:
+    """The declared lag in the unit in which dlt counts it for the cursor: seconds, days for a
+    column of days, the cursor's own for one that counts.
+
+    Raises:
+        SourceFailed: a duration is declared for a cursor that counts, or a number for a clock, or
+            any lag for a cursor of text.
+    """
+    if stream.lag is None:
+        return None
+    kind = kind_of(cursor, stream, source, url)
+    told = f"source {source.name}: the column {cursor} of {stream.table}"
+    if kind == "text":
+        raise SourceFailed(
+            f"{told} is text, from which no lag can be counted back; read its last days again by a "
+            "range of days, or give the stream a cursor of the database's own times"
+        )
+    if kind is None and not isinstance(stream.lag, int):
+        raise SourceFailed(f"{told} counts, so its lag is a number such as 1000")
+    if kind is not None and isinstance(stream.lag, int):
+        raise SourceFailed(f"{told} tells times, so its lag is a duration such as '10 minutes'")
+    if isinstance(stream.lag, int):
+        return stream.lag
+    seconds = stream.lag.total_seconds()
+    return math.ceil(seconds / 86_400) if kind == "day" else seconds
 
 
 def no_column(

@@ -3,8 +3,8 @@
 Belongs here: parsing compiled SQL into lineage, and keeping the answer as a file for as long as the
 project does not change, since it costs seconds. Does not belong here: dagster.
 
-The answer is a help for people who look at the graph, so SQL that the parser cannot follow (a
-Python model, an engine's own function) has no lineage rather than failing a run.
+The answer is a help for people who look at the graph, so SQL that the parser cannot follow (an
+engine's own function) has no lineage rather than failing a run. Python models declare theirs.
 """
 
 from __future__ import annotations

@@ -255,12 +255,15 @@ def _observe(held: Held, nodes: Iterable[Mapping[str, Any]], *, trace: bool) -> 
     counted = [
         (node["schema"], node["name"])
         for node in nodes
-        # Counting a view would run its query once more, for a number that its gate knows anyway.
+        # Counting a view runs its query once more, so of views only what people read is counted,
+        # and only where it may have changed.
         if node["config"]["materialized"] != "view"
+        or (trace and not node["name"].startswith(("stg_", "int_")))
     ]
     kept = KeptLineage(held.deployment.settings.dbt_dir / "lineage", held.deployment.fingerprint)
+    declared = dict(_declared_lineage(nodes))
     if not trace:
-        return _Observed(_row_counts(held.store, counted), kept.known())
+        return _Observed(_row_counts(held.store, counted), {**kept.known(), **declared})
     compiled = held.models.manifest().nodes
     queries = [
         Query((node["schema"], node["name"]), sql)
@@ -269,7 +272,23 @@ def _observe(held: Held, nodes: Iterable[Mapping[str, Any]], *, trace: bool) -> 
         and (sql := getattr(compiled[node["unique_id"]], "compiled_code", None))
     ]
     traced = kept.of(queries, _columns(held.store), held.store.settings.target)
-    return _Observed(_row_counts(held.store, counted), {**kept.known(), **traced})
+    lineage = {**kept.known(), **traced, **declared}
+    return _Observed(_row_counts(held.store, counted), lineage)
+
+
+def _declared_lineage(nodes: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Table, Lineage]]:
+    """What models that are no SQL say of themselves."""
+    for node in nodes:
+        if taken_from := _meta(node).get("taken_from"):
+            yield (
+                (node["schema"], node["name"]),
+                {column: frozenset(map(_column, names)) for column, names in taken_from.items()},
+            )
+
+
+def _column(name: str) -> tuple[Table, str]:
+    schema, table, column = name.split(".")
+    return (schema, table), column
 
 
 def _row_counts(store: Warehouse, tables: Iterable[Table]) -> dict[Table, int]:

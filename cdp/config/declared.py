@@ -29,6 +29,23 @@ def duration(value: Any) -> timedelta:
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 
 
+def lag(value: Any) -> timedelta | int:
+    """How far back: a duration on a clock, or a whole number of what is counted."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ValueError("expected a number of 1 or more")
+        return value
+    try:
+        return duration(value)
+    except ValueError:
+        raise ValueError(
+            "expected a duration such as '10 minutes', or a number where the cursor counts"
+        ) from None
+
+
+Lag = Annotated[timedelta | int, BeforeValidator(lag)]
+
+
 def _plain(text: str) -> str:
     """Text that stands in files of dbt, which would take these marks for its own."""
     if any(mark in text for mark in ("{{", "{%", "{#")):

@@ -23,7 +23,7 @@ from pydantic import (
 from sqlglot import exp
 
 from cdp.config.contract import ENTITIES
-from cdp.config.declared import Declared, Duration, EnvReference, Text
+from cdp.config.declared import Declared, Duration, EnvReference, Lag, Text
 from cdp.config.source_options import OPTIONS, names_of
 from cdp.config.yaml_text import ConfigError, KeyPath, YamlText, parse_yaml, read_yaml
 from cdp.warehouse.settings import Settings
@@ -164,6 +164,11 @@ class Stream(Declared):
     key: tuple[str, ...] = Field((), description="Source columns that identify a row.")
     version: str | None = Field(None, description="Source column that orders versions of a key.")
     cursor: str | None = Field(None, description="Column by which new rows are asked for.")
+    lag: Lag | None = Field(
+        None,
+        description="How far behind the cursor's last value rows are asked for again: a duration, "
+        "or a number where the cursor counts.",
+    )
     deletes: Deletes = Field(default_factory=lambda: Deletes(column=None, compare_every=None))
     maps: tuple[Map, ...] = ()
 
@@ -188,6 +193,12 @@ class Stream(Declared):
             )
             for each in maps
         )
+
+    @model_validator(mode="after")
+    def _lags_behind_a_cursor(self) -> Stream:
+        if self.lag is not None and self.cursor is None:
+            raise ValueError("`lag` is counted back from a cursor; declare `cursor`, or drop `lag`")
+        return self
 
     @model_validator(mode="after")
     def _is_whole(self) -> Stream:
@@ -219,6 +230,7 @@ _OF_KIND = {
     "format": "files",
     "table": "database",
     "cursor": "database",
+    "lag": "database",
     "endpoint": "rest_api",
 }
 """Keys of a stream that one kind of source alone knows."""

@@ -127,6 +127,60 @@ def test_a_row_that_joins_the_last_moment_is_not_missed(shop: Shop) -> None:
     assert shop.land().rows_landed == 1
 
 
+@pytest.mark.parametrize("kind", ["TIMESTAMPTZ", "TIMESTAMP"])
+def test_a_row_that_was_committed_late_is_found_behind_the_cursor(
+    postgres_database: str, tmp_path: Path, kind: str
+) -> None:
+    shop = Shop(postgres_database, tmp_path / "home")
+    shop.declare(lag="10 minutes")
+    shop.do(f"ALTER TABLE customers ALTER COLUMN changed TYPE {kind}")
+    shop.put(1, "a@example.org", "2026-06-01 09:50:30+00")
+    shop.put(2, "b@example.org", "2026-06-01 10:00:00+00")
+    assert shop.land().rows_landed == 2
+    shop.put(3, "c@example.org", "2026-06-01 09:50:01+00")
+    shop.put(4, "d@example.org", "2026-06-01 09:49:59+00")
+    report = shop.land()
+    assert (report.rows_read, report.rows_landed, report.rows_duplicate) == (3, 1, 2)
+    assert shop.land().rows_landed == 0
+
+
+def test_a_column_of_days_lags_by_whole_days(postgres_database: str, tmp_path: Path) -> None:
+    shop = Shop(postgres_database, tmp_path / "home")
+    shop.do("CREATE TABLE visits (no INTEGER, day DATE)")
+    shop.declare(
+        table="visits",
+        cursor="day",
+        lag="30 hours",
+        version=None,
+        deletes={},
+        maps=[{"entity": "customers", "columns": {"contact_id": "no"}}],
+    )
+    shop.do("INSERT INTO visits VALUES (1, '2026-06-04')")
+    assert shop.land().rows_landed == 1
+    shop.do("INSERT INTO visits VALUES (2, '2026-06-02'), (3, '2026-06-01')")
+    assert shop.land().rows_landed == 1
+
+
+def test_a_cursor_that_counts_lags_by_a_number(shop: Shop) -> None:
+    shop.declare(cursor="no", version=None, lag=2)
+    for number in (1, 3, 5):
+        shop.put(number, "a@example.org", "2026-06-01 10:00:00+00")
+    assert shop.land().rows_landed == 3
+    shop.put(4, "a@example.org", "2026-06-01 10:00:00+00")
+    shop.put(2, "a@example.org", "2026-06-01 10:00:00+00")
+    assert shop.land().rows_landed == 1
+
+
+def test_a_lag_of_another_kind_than_its_cursor_is_told(shop: Shop) -> None:
+    shop.declare(cursor="no", version=None, lag="10 minutes")
+    with pytest.raises(SourceFailed, match="column no of customers counts, so its lag is a number"):
+        shop.land()
+    shop.declare(cursor="changed", version=None, lag=10)
+    told = "tells times, so its lag is a duration" if shop.is_postgres else "is text, from which"
+    with pytest.raises(SourceFailed, match=f"column changed of customers {told}"):
+        shop.land()
+
+
 def test_a_row_without_a_time_of_change_lands_too(shop: Shop) -> None:
     shop.do("INSERT INTO customers VALUES (7, 'null@example.org', NULL, NULL)")
     shop.put(1, "a@example.org", "2026-06-01 10:00:00+00")
