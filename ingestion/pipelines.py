@@ -32,7 +32,13 @@ def configure(settings: Settings) -> None:
         "load.workers": 1,
         "normalize.workers": 1,
         "extract.workers": 1,
+        # Both end by sleeping once more before they see that nothing is left to do.
+        "load.run_sleep": 0.0,
+        "normalize.run_sleep": 0.0,
         "extract.next_item_mode": "fifo",
+        # Cursors are kept in the pipeline's own folder. Where that is lost, sources are read from
+        # their beginning, and what has landed is a duplicate.
+        "restore_from_destination": False,
         # Rows are in Arrow tables already; a package is one file a table, not thousands.
         "data_writer.buffer_max_items": 200_000,
         "data_writer.file_max_items": 5_000_000,

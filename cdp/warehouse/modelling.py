@@ -156,6 +156,10 @@ class Models:
         # dbt takes seconds to import, which a reader of profiles or settings should not pay.
         from dbt.cli.main import dbtRunner
 
+        from cdp.warehouse.dbt_columns import ask_for_columns_directly
+
+        ask_for_columns_directly()
+
         def heard(event: Any) -> None:
             if on_node and event.info.name == "NodeFinished":
                 on_node(_finished(event))
