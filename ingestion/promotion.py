@@ -4,7 +4,8 @@ Belongs here: which row lands, which is a duplicate, which is quarantined, the o
 the account of it. Does not belong here: reading any source.
 
 The first landing of a key wins. A row of the same key and content is a duplicate; of the same key
-and other content, a conflict. A server's row that holds again what it said before lands once more
+and other content, a conflict. A row of a file that is read again and stands in quarantine already
+is a duplicate too. A server's row that holds again what it said before lands once more
 (`returning`), so that the newest landing is what the server says.
 A load is promoted once: where a kill left its files after it was committed, they are only removed.
 """
@@ -165,7 +166,8 @@ def _promote_load(
     counts = (0, 0, 0)
     if files.rows:
         servers = streams_of_servers(source, warehouse)
-        counts = _promote_rows(source, load_id, files.rows_sql, now, cursor, servers)
+        again = _read_again(source, reads, cursor)
+        counts = _promote_rows(source, load_id, files.rows_sql, now, cursor, servers, again)
     landed, duplicate, quarantined = counts
     read = sum(row[2] for row in reads)
     if read != landed + duplicate + quarantined:
@@ -199,6 +201,34 @@ def _reads(load_id: str, files: _Files, cursor: duckdb.DuckDBPyConnection) -> li
     ).fetchall()
 
 
+def _read_again(
+    source: str,
+    reads: list[tuple],  # type: ignore[type-arg]
+    cursor: duckdb.DuckDBPyConnection,
+) -> bool:
+    """Whether a load read a file of which an earlier one had read something."""
+    paths = [row[1] for row in reads if row[1] is not None]
+    (known,) = _one(
+        cursor,
+        "SELECT count(*) FROM raw.files WHERE source = $source AND path IN "
+        "(SELECT unnest(CAST($paths AS VARCHAR[])))",
+        {"source": source, "paths": paths},
+    )
+    return known > 0
+
+
+_NOT_KEPT_OUT_BEFORE = """
+AND NOT EXISTS (
+    SELECT 1 FROM raw.quarantine AS kept
+    WHERE kept.source = '{source}' AND kept.stream = fresh.stream
+        AND kept.position = fresh.position AND kept.reason = coalesce(fresh.reason, 'key_conflict')
+        AND kept.raw_bytes = coalesce(fresh.raw_bytes, encode(fresh.payload))
+)
+"""
+"""Condition on a refused row of a file: it is not in quarantine yet, with the same bytes, from the
+same place, for the same reason."""
+
+
 def _promote_rows(
     source: str,
     load_id: str,
@@ -206,8 +236,13 @@ def _promote_rows(
     now: object,
     cursor: duckdb.DuckDBPyConnection,
     servers: Sequence[str],
+    again: bool,
 ) -> tuple[int, int, int]:
-    """How many rows of a load landed, were duplicates, and were quarantined."""
+    """How many rows of a load landed, were duplicates, and were quarantined.
+
+    Args:
+        again: the load read a file of which something was read before.
+    """
     raw = f'raw."{source}"'
     fresh = f"SELECT * FROM {inbox} WHERE load_id = $load_id"
     load = {"load_id": load_id}
@@ -256,32 +291,42 @@ def _promote_rows(
             """,
             {**load, "now": now},
         )
-    conflicts = verdicts.get("key_conflict", 0)
-    if refused or conflicts:
-        cursor.execute(
+    duplicate = verdicts.get("duplicate", 0)
+    quarantined = refused + verdicts.get("key_conflict", 0)
+    if quarantined:
+        (new,) = _one(
+            cursor,
             f"""
             INSERT INTO raw.quarantine
             SELECT load_id, '{source}', stream, position, row_key,
                    coalesce(reason, 'key_conflict'), detail,
                    coalesce(raw_bytes, encode(payload)), payload_hash, $now,
                    load_id || '/' || ordinal, NULL
-            FROM ({fresh})
-            WHERE reason IS NOT NULL
-                OR ordinal IN (SELECT ordinal FROM landing_verdicts WHERE verdict = 'key_conflict')
+            FROM ({fresh}) AS fresh
+            WHERE (
+                reason IS NOT NULL OR ordinal IN (
+                    SELECT ordinal FROM landing_verdicts WHERE verdict = 'key_conflict'
+                )
+            )
+            {_NOT_KEPT_OUT_BEFORE.format(source=source) if again else ""}
             """,
             {**load, "now": now},
         )
+        duplicate += quarantined - new
+        quarantined = new
     if replayed:
         cursor.execute(
             "UPDATE raw.quarantine SET replayed_load_id = $load_id WHERE quarantine_id IN "
             "(SELECT replay_of FROM landing_keys WHERE replay_of IS NOT NULL)",
             load,
         )
-    return verdicts.get("landed", 0), verdicts.get("duplicate", 0), refused + conflicts
+    return verdicts.get("landed", 0), duplicate, quarantined
 
 
-def _one(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    row = cursor.execute(sql).fetchone()
+def _one(
+    cursor: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, object] | None = None
+) -> tuple[int, ...]:
+    row = cursor.execute(sql, parameters).fetchone()
     assert row is not None
     return tuple(int(each or 0) for each in row)
 

@@ -159,6 +159,9 @@ def run_job(
         )
 
 
+_INTERRUPTED = "the process was told to end (Ctrl-C, or a signal); the next run takes up from here"
+
+
 def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
     """What each failed step said, without the trace."""
     told = []
@@ -170,6 +173,8 @@ def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
             while cause and cause.cause:
                 cause = cause.cause
             text = getattr(error, "description", None) or (cause.message if cause else "")
+            if cause and cause.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+                text = _INTERRUPTED
             told.append(f"{event.step_key}: {text.strip()}")
         elif event.is_failure and not event.step_key and event.job_failure_data:
             cause = event.job_failure_data.error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,9 +143,9 @@ class Models:
             arguments.append("--full-refresh")
         outcome = self._invoke(arguments, manifest=self.manifest(), on_node=on_node)
         nodes = tuple(_node_result(each) for each in outcome.result.results)
-        failed = [node for node in nodes if node.status in ("error", "fail")]
+        failed = [node for node in nodes if node.status in _FAILED]
         if failed or not outcome.success:
-            raise ModelsFailed(_complaint(failed))
+            raise ModelsFailed(_complaint(failed, nodes))
         return BuildReport(nodes, outcome.result.elapsed_time)
 
     def _invoke(
@@ -180,11 +181,15 @@ class Models:
         if manifest is not None:
             common.append("--no-write-json")
         outcome = runner.invoke([*arguments, *common])
-        if outcome.exception is not None:
-            raise ModelsFailed(
-                f"dbt could not {arguments[0]} the project at {self.project}: {outcome.exception}"
-            ) from outcome.exception
-        return outcome
+        error = outcome.exception
+        if error is None:
+            return outcome
+        if not isinstance(error, Exception):
+            # Somebody ends the process. dbt hands that back as if it had failed at its work.
+            raise error
+        raise ModelsFailed(
+            f"dbt could not {arguments[0]} the project at {self.project}: {_cause(error)}"
+        ) from error
 
 
 def _finished(event: Any) -> NodeResult:
@@ -210,10 +215,27 @@ def _node_result(result: Any) -> NodeResult:
     )
 
 
-def _complaint(failed: Sequence[NodeResult]) -> str:
+def _cause(error: BaseException) -> str:
+    """What an error says; of one without a word its kind, and what it came from."""
+    told = str(error).strip()
+    if told:
+        return told
+    before = error.__cause__ or error.__context__
+    return type(error).__name__ + (f", after {_first_lines(_cause(before))}" if before else "")
+
+
+_FAILED = ("error", "fail", "runtime error", "partial success")
+"""What dbt calls a node that is not as it should be."""
+
+
+def _complaint(failed: Sequence[NodeResult], nodes: Sequence[NodeResult]) -> str:
     if not failed:
-        return "dbt failed without naming a model; see its log under the data home"
-    told = "; ".join(f"{node.schema}.{node.name}: {_first_lines(node.message)}" for node in failed)
+        ends = Counter(node.status for node in nodes)
+        told = ", ".join(f"{count} {status}" for status, count in ends.items()) or "no model at all"
+        return f"dbt failed without naming a model; it came to: {told}"
+    told = "; ".join(
+        f"{node.schema}.{node.name}: {_first_lines(node.message) or node.status}" for node in failed
+    )
     return f"{len(failed)} model(s) could not be built: {told}"
 
 

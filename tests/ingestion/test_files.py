@@ -364,6 +364,25 @@ def test_days_can_be_read_again_and_land_nothing_twice(landing: Landing) -> None
     assert (report.rows_read, report.rows_duplicate) == (2, 2)
 
 
+def test_rows_that_are_read_and_refused_again_stay_in_quarantine_once(landing: Landing) -> None:
+    changed = event(0, event="Other") | {"properties": {"product_id": "other"}}
+    refused = b"{broken\n" + b"{broken\n" + json.dumps(changed).encode() + b"\n"
+    landing.put("2026-06-01.ndjson", events(0, 1) + refused)
+    landing.land()
+    kept = landing.rows("SELECT * FROM raw.quarantine ORDER BY ALL")
+    assert landing.reasons() == {"malformed_json": 2, "key_conflict": 1}
+    report = landing.land(since=datetime(2026, 6, 1))
+    assert (report.rows_duplicate, report.rows_quarantined) == (4, 0)
+    # Written anew with another row in the second place: only that one is new.
+    landing.put("2026-06-01.ndjson", events(0, 1) + refused.replace(b"{broken", b"[broken", 1))
+    report = landing.land()
+    assert (report.rows_duplicate, report.rows_quarantined) == (3, 1)
+    assert set(kept) < set(landing.rows("SELECT * FROM raw.quarantine"))
+    # A copy under another name is another delivery.
+    landing.put("2026-06-02.ndjson", refused)
+    assert landing.land().rows_quarantined == 3
+
+
 @pytest.mark.parametrize(
     ("path", "zone", "is_meant"),
     [

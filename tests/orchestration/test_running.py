@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import timedelta
 
 import dagster as dg
+import pytest
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 
+from cdp.warehouse.modelling import Models, ModelsFailed
 from orchestration.event_log import EventLog
 from orchestration.instance import open_instance
+from orchestration.progress import News
 from orchestration.running import prepare
 from tests.services.shop_run import ShopRun
 
@@ -83,3 +88,53 @@ def test_what_a_run_needs_is_prepared_again_only_when_something_changed(
     later = settings.model_copy(update={"as_of": settings.as_of + timedelta(hours=1)})
     assert prepare(later) is not first
     assert prepare(later).settings == later
+
+
+def without_a_word() -> AssertionError:
+    """An error that says nothing, met while another was dealt with."""
+    error = AssertionError()
+    error.__cause__ = KeyError("what was missing")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("a text"), "a text"),
+        (AssertionError(), "AssertionError"),
+        (without_a_word(), "AssertionError, after 'what was missing'"),
+    ],
+)
+def test_what_dbt_could_not_do_is_told_with_its_cause(
+    finished_shop_run: ShopRun, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    failed = dbtRunnerResult(success=False, exception=error)
+    monkeypatch.setattr(dbtRunner, "invoke", lambda *_: failed)
+    project = finished_shop_run.deployment.project
+    monkeypatch.setattr(Models, "_kept", {})
+    with pytest.raises(ModelsFailed) as raised:
+        Models(finished_shop_run.settings, project).manifest()
+    assert str(raised.value) == f"dbt could not parse the project at {project}: {told}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_told_to_end_among_the_models_says_so_and_the_next_is_fine(
+    shop_run: ShopRun, number: signal.Signals
+) -> None:
+    heard: list[News] = []
+
+    def interrupt(news: News) -> None:
+        heard.append(news)
+        if [each.what for each in heard].count("model") == 1 and news.what == "model":
+            signal.raise_signal(number)
+
+    # Another zone is other logic, so that all models are built.
+    changed = shop_run.with_settings(timezone="America/New_York")
+    ended = changed.run(listener=interrupt)
+    assert not ended.success
+    assert ended.failed == ("build_staging",)
+    assert ended.errors == (
+        "build_staging: the process was told to end (Ctrl-C, or a signal); the next run takes up "
+        "from here",
+    )
+    assert shop_run.run().success

@@ -6,12 +6,6 @@ belong here: anything that is done.
 
 from __future__ import annotations
 
-import dbt.cli.main
-import dlt
+from orchestration.running import warm_up
 
-import expectations.gates
-import expectations.serving
-import ingestion.pipelines
-import orchestration.running
-
-__all__ = ["dbt", "dlt", "expectations", "ingestion", "orchestration"]
+warm_up()
