@@ -20,7 +20,7 @@ import typer
 
 from benchmarks.machine import described
 
-BENCHMARKS = ("landing", "refresh", "gates")
+BENCHMARKS = ("demo", "landing", "gates", "refresh")
 RESULTS = Path(__file__).parent / "results"
 
 

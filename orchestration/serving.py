@@ -16,7 +16,7 @@ from cdp.config.roles import SECTIONS, expand
 from cdp.warehouse.publishing import PublishRefused, publish
 from orchestration.deployment import BUILT, Deployment
 from orchestration.held import KEY, POOL, Held
-from orchestration.models import node_key
+from orchestration.models import EVERY_RUN, node_key
 from orchestration.progress import News
 
 CHECK = "serving_gate"
@@ -88,7 +88,11 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
 
         try:
             publication = publish(
-                held.store, held.run, project=held.deployment.project, validate=validate
+                held.store,
+                held.run,
+                project=held.deployment.project,
+                validate=validate,
+                untouched=_untouched(held),
             )
         except PublishRefused as error:
             held.tell(News("published", error.stage, ok=False, detail=str(error)))
@@ -112,3 +116,13 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             )
 
     return [published]
+
+
+def _untouched(held: Held) -> list[str]:
+    """Tables of stages that this run has left alone, as `schema.table`."""
+    return [
+        f"{node['schema']}.{node['name']}"
+        for stage in held.left_alone
+        for node in held.deployment.models_of(stage).values()
+        if EVERY_RUN not in node["tags"]
+    ]

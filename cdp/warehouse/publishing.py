@@ -21,7 +21,7 @@ from __future__ import annotations
 import grp
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -101,6 +101,7 @@ def publish(
     *,
     project: Path,
     validate: Validate,
+    untouched: Collection[str] = (),
     rewrite: bool = False,
 ) -> Publication:
     """Publish what the run has built, for every role, and make it the current set.
@@ -110,6 +111,8 @@ def publish(
         run: the run that built and validated every stage.
         project: the dbt project whose models were built; their descriptions go into the files.
         validate: the gate of serving, called with the candidate's folder.
+        untouched: `schema.table` of what nothing has been written to since the last published run;
+            only its set is believed to have them as they are.
         rewrite: write every file from nothing, so that no byte of an earlier set is in it.
 
     Raises:
@@ -139,6 +142,7 @@ def publish(
             run_id=run.run_id,
             previous=previous[0] if previous else None,
             previous_files=previous[1].roles if previous else {},
+            untouched=frozenset(untouched) if _is_of_last_run(warehouse, previous) else frozenset(),
         )
         content: dict[str, dict[str, FileContent]] = {}
         ways: dict[str, str] = {}
@@ -420,6 +424,18 @@ def _buildable_set(settings: Settings, logic_hash: str) -> tuple[Path, Manifest]
         )
     )
     return (path, manifest) if same else None
+
+
+def _is_of_last_run(warehouse: Warehouse, previous: tuple[Path, Manifest] | None) -> bool:
+    """Whether a set is that of the run which this warehouse published last.
+
+    It is not where the warehouse was restored from a copy, or the sets were.
+    """
+    last = warehouse.rows(
+        "SELECT run_id, published_set FROM governance.runs WHERE status = 'published' "
+        "ORDER BY run_number DESC LIMIT 1"
+    )
+    return previous is not None and last == [(previous[1].run_id, previous[1].set_name)]
 
 
 def _about(

@@ -46,6 +46,23 @@ def test_every_table_stands_in_the_group_of_its_schema(definitions: dg.Definitio
         assert asset["group"] in GROUPS
 
 
+def test_whoever_starts_the_ui_starts_what_watches_too(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    assert {each.name: each.default_status for each in repository.schedule_defs} == {
+        "daily": dg.DefaultScheduleStatus.RUNNING
+    }
+    running = dg.DefaultSensorStatus.RUNNING
+    assert {each.name: each.default_status for each in repository.sensor_defs} == {
+        "landing_folders": running,
+        "lost_runs": running,
+        "failed_runs": running,
+    }
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} >= {
+        "main",
+        "reextract",
+    }
+
+
 def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     assert [key for key in graph.get_all_asset_keys() if not graph.get(key).description] == []

@@ -324,6 +324,26 @@ def test_whatever_changes_in_a_table_the_next_set_is_what_the_warehouse_holds(
     same_as_warehouse(shop)
 
 
+def test_only_the_set_of_the_last_published_run_is_believed_to_have_what_nobody_touched(
+    shop: TinyShop,
+) -> None:
+    """What is believed is seen by what it misses: a table that was changed all the same."""
+    touched = ["profiles.fct_events"]
+    shop.run("first")
+    run = shop.begin("second")
+    shop.build(run)
+    shop.fill = lambda: None  # type: ignore[method-assign]
+    shop.warehouse.execute("DELETE FROM profiles.fct_events WHERE landing_number = 3")
+    assert shop.publish(run, untouched=touched).files["analyst/facts.duckdb"] == "linked"
+    # A run of which this warehouse does not know, as after it was restored from a copy.
+    shop.warehouse.execute("UPDATE governance.runs SET status = 'failed' WHERE run_id = 'second'")
+    run = shop.begin("third")
+    shop.warehouse.execute("UPDATE governance.runs SET status = 'failed' WHERE run_id = 'second'")
+    shop.build(run)
+    assert shop.publish(run, untouched=touched).files["analyst/facts.duckdb"] == "patched"
+    same_as_warehouse(shop)
+
+
 def test_a_change_of_logic_or_a_wish_to_rewrite_writes_every_file_from_nothing(
     shop: TinyShop,
 ) -> None:

@@ -8,7 +8,7 @@ reader can tell whether all that it sees is of one set. Does not belong here: an
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,12 +170,15 @@ class TinyShop:
             return "TIMESTAMP '2026-06-01 12:00:00' + to_seconds(n)"
         return "n % 5"
 
-    def publish(self, run: Run, *, rewrite: bool = False) -> Publication:
+    def publish(
+        self, run: Run, *, untouched: Collection[str] = (), rewrite: bool = False
+    ) -> Publication:
         return publish(
             self.warehouse,
             run,
             project=self.project,
             validate=lambda folder: self.gate,
+            untouched=untouched,
             rewrite=rewrite,
         )
 
