@@ -146,8 +146,9 @@ def _attached(settings: Settings) -> Iterator[Warehouse]:
         instance.execute(f"SET memory_limit = {_text(settings.memory_limit)}")
         instance.execute(f"SET threads = {int(settings.threads)}")
         instance.execute(f"SET temp_directory = {_text(os.fspath(spill))}")
-        # Anything but UTC would make the meaning of a cast depend on the machine.
-        instance.execute("SET TimeZone = 'UTC'")
+        # Anything but UTC would make the meaning of a cast depend on the machine. For the instance,
+        # since a setting of one session is not that of the cursors made from it.
+        instance.execute("SET GLOBAL TimeZone = 'UTC'")
         # The log of a large load is folded in by an explicit checkpoint, not in its midst.
         instance.execute("SET checkpoint_threshold = '256MB'")
         instance.execute(f"ATTACH {_text(os.fspath(settings.warehouse_file))} AS {CATALOG}")
