@@ -141,15 +141,16 @@ def _share(gate: Gate, source: str) -> Check:
         value=f"CASE WHEN any_value(read) >= {ENOUGH_ROWS} "
         "THEN any_value(kept) / any_value(read) ELSE 0 END",
         source=(
-            f"(SELECT (SELECT coalesce(sum(rows_read), 0) FROM raw.loads WHERE source = {name} "
-            f"AND {UNPUBLISHED}) AS read, "
+            # Of what is new: rows that are read again must not thin out those that were refused.
+            "(SELECT (SELECT coalesce(sum(rows_landed + rows_quarantined), 0) FROM raw.loads "
+            f"WHERE source = {name} AND {UNPUBLISHED}) AS read, "
             f"(SELECT count(*) FROM raw.quarantine WHERE source = {name} "
             "AND replayed_load_id IS NULL AND load_id IN "
             f"(SELECT load_id FROM raw.loads WHERE {UNPUBLISHED})) AS kept)"
         ),
         unit="share",
         high=QUARANTINE_SHARE,
-        facts={"rows read": "any_value(read)", "rows in quarantine": "any_value(kept)"},
+        facts={"rows that were new": "any_value(read)", "rows in quarantine": "any_value(kept)"},
         needs=(LOADS, QUARANTINE),
     )
 

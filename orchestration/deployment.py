@@ -22,6 +22,7 @@ from cdp.config.roles import Role, load_roles
 from cdp.config.sources import Source, load_sources
 from cdp.generation import generate
 from cdp.warehouse.modelling import Models
+from cdp.warehouse.runs import logic_hash
 from cdp.warehouse.settings import Settings
 
 BUILT = ("staging", "identity", "profiles", "segments")
@@ -44,6 +45,7 @@ class Deployment:
     project: Path
     manifest: Mapping[str, Any]
     fingerprint: str
+    logic: str
 
     def models_of(self, stage: str) -> dict[str, Mapping[str, Any]]:
         """The nodes (models) that a stage builds, by unique id."""
@@ -89,7 +91,8 @@ def load_deployment(settings: Settings) -> Deployment:
         models = Models(settings, project)
         fingerprint = models.fingerprint()
         manifest = _manifest(settings, models, fingerprint)
-    return Deployment(settings, sources, roles, project, manifest, fingerprint)
+        logic = logic_hash(settings)
+    return Deployment(settings, sources, roles, project, manifest, fingerprint, logic)
 
 
 def _manifest(settings: Settings, models: Models, fingerprint: str) -> Mapping[str, Any]:

@@ -90,8 +90,13 @@ class EventLog(SqliteEventLogStorage):
                 held = {shard: stack.enter_context(self._opened(shard)) for shard in (INDEX, *runs)}
                 self._held = held
                 stack.callback(self._let_go)
-                for event in events:
-                    super().store_event(event)
+                try:
+                    for event in events:
+                        super().store_event(event)
+                except BaseException:
+                    # Rolled back, so they wait again, before what comes next.
+                    self._waiting = events + self._waiting
+                    raise
 
     def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
         super()._store_asset_event(conn, event, event_id)

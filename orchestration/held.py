@@ -77,7 +77,9 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
         with alive(deployment.settings, dagster_run.run_id):
             with _opened(deployment, tell, context) as store:
                 recover_publication(store)
-                run = begin_run(store, dagster_run.run_id, trigger_of(dagster_run))
+                run = begin_run(
+                    store, dagster_run.run_id, trigger_of(dagster_run), deployment.logic
+                )
                 models = Models(deployment.settings, deployment.project)
                 held = Held(store, run, models, deployment, tell)
                 tell(News("started", run.run_id, detail=run))

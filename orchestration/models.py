@@ -15,7 +15,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from cdp.warehouse import pending
 from cdp.warehouse.modelling import ModelsFailed, NodeResult
-from cdp.warehouse.runs import mark_stage
+from cdp.warehouse.runs import mark_stage, stage_states
 from cdp.warehouse.store import CATALOG, Warehouse
 from orchestration.column_lineage import KeptLineage, Lineage, Query, Table
 from orchestration.deployment import BUILT, Deployment, owners
@@ -27,6 +27,8 @@ EVERY_RUN = "every_run"
 
 CHANGE_SET = "change_set"
 """Tag of models that tell what a run found changed: a run with nothing new has found nothing."""
+
+_CURRENT_RUN = dg.AssetKey(["governance", "int_current_run"])
 
 _READS_ALL_OF_RAW = "macro.tributary.raw_tables"
 
@@ -185,11 +187,23 @@ def _build(
         mark_stage(held.store, held.run, stage, "built")
         held.left_alone.add(stage)
     else:
+        part = not whole or not _stands_on_this_run(held, stage)
+        if part and _CURRENT_RUN not in wanted:
+            # Its rows must not bear the number of a run that has been published already.
+            held.models.build(
+                held.store,
+                held.run,
+                stage,
+                select=[_CURRENT_RUN.path[-1]],
+                part=True,
+                on_node=heard,
+            )
         held.models.build(
             held.store,
             held.run,
             stage,
             select=None if whole else [node["name"] for node in wanted.values()],
+            part=part,
             full_refresh=held.rebuild,
             views=not whole or held.rebuild or not _views_stand(held.store, wanted.values()),
             on_node=heard,
@@ -197,6 +211,15 @@ def _build(
     detail = {"tables": len(done), "quiet": quiet}
     held.tell(News("built", stage, seconds=time.monotonic() - started, detail=detail))
     return quiet
+
+
+def _stands_on_this_run(held: Held, stage: str) -> bool:
+    """Whether the stages before were built whole by this run too."""
+    states = stage_states(held.store)
+    before = BUILT[: BUILT.index(stage)]
+    return all(
+        states[each].built_by == held.run.run_id and states[each].complete for each in before
+    )
 
 
 def _empty_change_set(held: Held) -> None:

@@ -16,7 +16,7 @@ from cdp.config.roles import SECTIONS, expand
 from cdp.warehouse.publishing import PublishRefused, publish
 from orchestration.deployment import BUILT, Deployment
 from orchestration.held import KEY, POOL, Held
-from orchestration.models import EVERY_RUN, node_key
+from orchestration.models import CHANGE_SET, EVERY_RUN, node_key
 from orchestration.progress import News
 
 CHECK = "serving_gate"
@@ -119,10 +119,11 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
 
 
 def _untouched(held: Held) -> list[str]:
-    """Tables of stages that this run has left alone, as `schema.table`."""
+    """Tables that this run has left alone, as `schema.table`; a view may read what it has not."""
     return [
         f"{node['schema']}.{node['name']}"
         for stage in held.left_alone
         for node in held.deployment.models_of(stage).values()
-        if EVERY_RUN not in node["tags"]
+        if node["config"]["materialized"] != "view"
+        and not {EVERY_RUN, CHANGE_SET} & set(node["tags"])
     ]

@@ -14,25 +14,25 @@ from __future__ import annotations
 from typing import Any
 
 import duckdb
-from dbt.adapters.duckdb.column import DuckDBColumn
-from dbt.adapters.duckdb.impl import DuckDBAdapter
 
 
 def ask_for_columns_directly() -> None:
-    """Let this process look columns up in the engine; to be called once dbt is imported."""
-    DuckDBAdapter.get_columns_in_relation = _columns  # type: ignore[method-assign,assignment]
-    DuckDBAdapter.expand_target_column_types = _nothing_to_widen  # type: ignore[method-assign]
+    """Let this process look columns up in the engine."""
+    # dbt takes seconds to import, which nobody should pay who only imports this.
+    from dbt.adapters.duckdb.column import DuckDBColumn
+    from dbt.adapters.duckdb.impl import DuckDBAdapter
 
+    def columns(adapter: DuckDBAdapter, relation: Any) -> list[DuckDBColumn]:
+        """Columns in their order, with their full types; none where the relation is not there."""
+        cursor = adapter.connections.get_thread_connection().handle.cursor()
+        try:
+            rows = cursor.execute(f"DESCRIBE {relation.render()}").fetchall()
+        except duckdb.CatalogException:
+            return []
+        return [DuckDBColumn(row[0], row[1]) for row in rows]
 
-def _columns(adapter: DuckDBAdapter, relation: Any) -> list[DuckDBColumn]:
-    """Columns in their order, with their full types; none where the relation is not there."""
-    cursor = adapter.connections.get_thread_connection().handle.cursor()
-    try:
-        rows = cursor.execute(f"DESCRIBE {relation.render()}").fetchall()
-    except duckdb.CatalogException:
-        return []
-    return [DuckDBColumn(row[0], row[1]) for row in rows]
+    def nothing_to_widen(adapter: DuckDBAdapter, from_relation: Any, to_relation: Any) -> None:
+        """Text has no length in DuckDB."""
 
-
-def _nothing_to_widen(adapter: DuckDBAdapter, from_relation: Any, to_relation: Any) -> None:
-    """Text has no length in DuckDB."""
+    DuckDBAdapter.get_columns_in_relation = columns  # type: ignore[method-assign,assignment]
+    DuckDBAdapter.expand_target_column_types = nothing_to_widen  # type: ignore[method-assign]

@@ -58,7 +58,11 @@ class FileContent(_Plain):
 
 
 class Manifest(_Plain):
-    """One published set. Times are UTC."""
+    """One published set. Times are UTC.
+
+    Attributes:
+        masks: a hash of what roles are shown, as it was declared when the set was written.
+    """
 
     format: int = FORMAT
     set_name: str
@@ -68,6 +72,7 @@ class Manifest(_Plain):
     published_at: datetime
     landing_high_water: int
     logic_hash: str
+    masks: str = ""
     engine: str
     roles: dict[str, dict[str, FileContent]]
 

@@ -90,6 +90,7 @@ class Models:
         stage: str,
         *,
         select: Sequence[str] | None = None,
+        part: bool = False,
         full_refresh: bool = False,
         views: bool = True,
         on_node: Callable[[NodeResult], None] | None = None,
@@ -97,13 +98,15 @@ class Models:
         """Build the models of a stage, or those of it that `select` names.
 
         Args:
+            part: whether the stage is out of step afterwards, since some of its tables, or of those
+                that they are built from, are another run's.
             views: whether views are written too; they say the same in every run of one logic.
 
         Raises:
             ModelsFailed: at least one model could not be built; the others of the stage that do
                 not depend on it were.
         """
-        mark_stage(warehouse, run, stage, "building")
+        mark_stage(warehouse, run, stage, "part" if part else "building")
         reached("models.before_stage")
 
         def heard(node: NodeResult) -> None:
@@ -116,7 +119,8 @@ class Models:
             chosen += ["--exclude", "config.materialized:view"]
         report = self._run("run", chosen, full_refresh, heard)
         reached("models.after_stage")
-        mark_stage(warehouse, run, stage, "built" if not select else "building")
+        if not part:
+            mark_stage(warehouse, run, stage, "built" if not select else "building")
         return report
 
     def unit_test(self, select: Sequence[str] = ()) -> BuildReport:

@@ -19,6 +19,7 @@ The order, and what a kill leaves at each step:
 from __future__ import annotations
 
 import grp
+import hashlib
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -29,8 +30,11 @@ from pathlib import Path
 
 import duckdb
 
+from cdp.config import personal_data as personal_data_config
+from cdp.config import roles as roles_config
 from cdp.config.personal_data import PersonalData, UndeclaredColumns, load_personal_data
 from cdp.config.roles import SECTIONS, Role, expand, load_roles
+from cdp.config.shipped import config_path
 from cdp.config.sources import load_sources
 from cdp.warehouse import manifest as manifests
 from cdp.warehouse.fault_points import reached
@@ -123,6 +127,7 @@ def publish(
     started = time.monotonic()
     settings = warehouse.settings
     refuse_unless_ready(warehouse, run)
+    masks = _masks(settings)
     roles, personal_data = load_roles(settings), load_personal_data(settings)
     _refuse_unknown_groups(roles)
     tables = _tables_of_roles(warehouse, roles, personal_data, load_catalogue(project))
@@ -130,7 +135,7 @@ def publish(
     remove_leftovers(settings)
     path = new_set_path(settings, run)
     published_at = utc_now()
-    previous = None if rewrite else _buildable_set(settings, facts.logic_hash)
+    previous = None if rewrite else _buildable_set(settings, facts.logic_hash, masks)
     reached("publish.before_build")
 
     candidate = new_candidate(settings)
@@ -160,6 +165,7 @@ def publish(
             published_at=published_at,
             landing_high_water=facts.landing_high_water,
             logic_hash=facts.logic_hash,
+            masks=masks,
             engine=duckdb.__version__,
             roles=content,
         )
@@ -404,7 +410,19 @@ def _facts_of_run(warehouse: Warehouse, run: Run) -> _RunFacts:
     return _RunFacts(int(rows[0][1]), str(logic_hash))
 
 
-def _buildable_set(settings: Settings, logic_hash: str) -> tuple[Path, Manifest] | None:
+def _masks(settings: Settings) -> str:
+    """A hash of what decides which columns a role is shown.
+
+    A run goes by the declarations that it has begun with; what readers see goes by those of the
+    moment, and must not be taken over from a set that was written by others.
+    """
+    digest = hashlib.sha256()
+    for name in (roles_config.FILE, personal_data_config.FILE):
+        digest.update(config_path(settings.config, name).read_bytes())
+    return digest.hexdigest()
+
+
+def _buildable_set(settings: Settings, logic_hash: str, masks: str) -> tuple[Path, Manifest] | None:
     """The current set, where a new one may take over from it what has not changed."""
     path = current_set(settings)
     if path is None:
@@ -416,6 +434,7 @@ def _buildable_set(settings: Settings, logic_hash: str) -> tuple[Path, Manifest]
     same = (
         manifest.format == manifests.FORMAT
         and manifest.logic_hash == logic_hash
+        and manifest.masks == masks
         and manifest.engine == duckdb.__version__
         and all(
             (path / role / name).is_file() and (path / role / name).stat().st_size == content.bytes

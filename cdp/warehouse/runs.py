@@ -75,11 +75,15 @@ def ensure_run_tables(warehouse: Warehouse) -> None:
     warehouse.execute(_TABLES)
 
 
-def begin_run(warehouse: Warehouse, run_id: str, trigger: str) -> Run:
+def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None = None) -> Run:
     """Open a run: the newest row of `governance.runs`, whose `as_of` all models join.
 
     A run that an earlier process left open was killed, since the caller holds the warehouse; it is
     closed as failed. Beginning the same id again (a retry) goes on with the same `as_of`.
+
+    Args:
+        logic: the `logic_hash` of what the caller has loaded and will build by; files may have
+            changed while it waited for the warehouse. Taken now when not given.
     """
     ensure_run_tables(warehouse)
     settings = warehouse.settings
@@ -112,7 +116,7 @@ def begin_run(warehouse: Warehouse, run_id: str, trigger: str) -> Run:
                 as_of,
                 again[1] if again else now,
                 trigger,
-                logic_hash(settings),
+                logic or logic_hash(settings),
                 settings.timezone,
                 settings.base_currency,
                 settings.default_country,
@@ -144,9 +148,12 @@ def finish_run(warehouse: Warehouse, run: Run, status: RunStatus) -> None:
 
 
 def mark_stage(
-    warehouse: Warehouse, run: Run, stage: str, state: Literal["building", "built"]
+    warehouse: Warehouse, run: Run, stage: str, state: Literal["building", "built", "part"]
 ) -> None:
-    """Record that a stage's tables are about to change, or have been built whole."""
+    """Record that a stage's tables are about to change, have been built whole, or change in part.
+
+    After a part nobody knows which tables fit together, so the next run looks at everything.
+    """
     warehouse.execute(
         "INSERT INTO governance.stage_builds VALUES (?, ?, ?, ?)",
         [stage, run.run_id, state, utc_now()],
@@ -171,9 +178,13 @@ def stage_states(warehouse: Warehouse) -> dict[str, StageState]:
     rows = warehouse.rows(
         """
         WITH builds AS (
+            -- Runs are numbered in their order; a machine's clock may have been set back since.
             SELECT stage, run_id, state, built_at,
-                   row_number() OVER (PARTITION BY stage ORDER BY built_at DESC, state) AS nth
-            FROM governance.stage_builds
+                   row_number() OVER (
+                       PARTITION BY stage ORDER BY runs.run_number DESC NULLS LAST, built_at DESC,
+                       state
+                   ) AS nth
+            FROM governance.stage_builds LEFT JOIN governance.runs AS runs USING (run_id)
         ),
         gates AS (
             SELECT stage, run_id, validated_at, bool_and(passed) AS passed
@@ -198,10 +209,15 @@ def logic_hash(settings: Settings) -> str:
     When it changes, what was built by the old logic is built again in full.
     """
     digest = hashlib.sha256()
+    projects = [PROJECT_ROOT / "dbt_project"]
+    if settings.config != PROJECT_ROOT / "config":
+        # What is generated follows from this package's Python too, so the models themselves count.
+        projects.append(settings.dbt_dir / "project")
+    for project in projects:
+        if (project / "dbt_project.yml").is_file():
+            digest.update((project / "dbt_project.yml").read_bytes())
     for folder in (
-        PROJECT_ROOT / "dbt_project" / "models",
-        PROJECT_ROOT / "dbt_project" / "macros",
-        PROJECT_ROOT / "dbt_project" / "seeds",
+        *(project / part for project in projects for part in ("models", "macros", "seeds")),
         # What models in Python call.
         PROJECT_ROOT / "cdp" / "identity",
         PROJECT_ROOT / "cdp" / "governance",

@@ -217,6 +217,19 @@ def test_a_late_event_cuts_the_sessions_of_everybody_on_its_device(
     assert differing(deployment) == {}
 
 
+def test_the_first_events_after_a_publication_without_any_have_their_sessions(
+    shop_files: Path, tmp_path: Path
+) -> None:
+    deployment = Deployment(tmp_path)
+    Deliveries(shop_files, tmp_path, seed=7).database_up_to(None)
+    (tmp_path / "landing" / "web").mkdir(parents=True)
+    deployment.run(END - timedelta(hours=2))
+    deliver_events(tmp_path, "first", identify("device", "ada@example.org"))
+    deployment.run(END)
+    assert deployment.rows("SELECT count(*) FROM profiles.fct_sessions") == [(1,)]
+    assert differing(deployment) == {}
+
+
 def test_consent_follows_its_time_and_whom_it_is_about(shop_files: Path, tmp_path: Path) -> None:
     """Nothing else happens to these people, so a decision alone makes them part of the change."""
     deployment = Deployment(tmp_path)

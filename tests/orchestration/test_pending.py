@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cdp.warehouse import pending
-from cdp.warehouse.runs import Run, begin_run, finish_run
+from cdp.warehouse.runs import Run, begin_run, finish_run, logic_hash
 from cdp.warehouse.settings import Settings, load_settings
 from cdp.warehouse.store import Warehouse, open_warehouse
 
@@ -101,3 +101,22 @@ def test_nothing_is_taken_for_unchanged_before_anything_was_published(
     warehouse: Warehouse,
 ) -> None:
     assert not pending.nothing_new(warehouse, begin(warehouse, "first", "a"), ["web"])
+
+
+def test_generated_models_are_part_of_the_logic_and_so_is_the_project_file(
+    settings: Settings,
+) -> None:
+    """What is generated follows from more than the declarations: from the package's own Python."""
+    before = logic_hash(settings)
+    generated = settings.dbt_dir / "project" / "models" / "segments" / "generated"
+    generated.mkdir(parents=True)
+    (generated / "one.sql").write_text("select 1")
+    with_one = logic_hash(settings)
+    assert with_one != before
+    (settings.dbt_dir / "project" / "dbt_project.yml").write_text("name: tributary")
+    assert logic_hash(settings) != with_one
+
+
+def test_a_run_is_known_by_the_logic_that_it_was_loaded_with(warehouse: Warehouse) -> None:
+    begin_run(warehouse, "waited", "test", "as it was loaded")
+    assert warehouse.scalar("SELECT logic_hash FROM governance.runs") == "as it was loaded"

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.storage.event_log import SqliteEventLogStorage
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from cdp.warehouse.modelling import Models, ModelsFailed
@@ -76,6 +77,27 @@ def test_what_is_told_of_tables_in_a_row_is_known_at_once_and_as_dagsters_own_st
         assert [own.get_asset_records([key]) for key in keys] == [
             stock.get_asset_records([key]) for key in keys
         ]
+
+
+def test_events_whose_writing_is_broken_off_are_written_with_the_next(
+    shop_run: ShopRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = shop_run.first.run_id
+    with open_instance(shop_run.settings) as own:
+        before = list(own.get_records_for_run(run_id, limit=5_000).records)
+        entry = before[-1].event_log_entry
+        store = SqliteEventLogStorage.store_event
+
+        def broken_off(self: SqliteEventLogStorage, event: dg.EventLogEntry) -> None:
+            store(self, event)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteEventLogStorage, "store_event", broken_off)
+            with pytest.raises(KeyboardInterrupt):
+                own.event_log_storage.store_event(entry)
+        own.event_log_storage.store_event(entry)
+        assert len(own.get_records_for_run(run_id, limit=5_000).records) == len(before) + 2
 
 
 def test_what_a_run_needs_is_prepared_again_only_when_something_changed(

@@ -256,7 +256,8 @@ def test_materialising_one_asset_holds_the_warehouse_and_publishes_nothing(
 
     result = materialise(shop_run, "profiles/dim_profiles", listener=listener)
     assert result.success
-    assert answers == ["busy"]
+    # The run's own row, then the table.
+    assert answers == ["busy", "busy"]
     assert _try_to_open(shop_run) == "free"
     assert published(shop_run) == before
 
@@ -294,6 +295,47 @@ def test_a_stage_that_was_built_in_part_is_not_published(shop_run: ShopRun) -> N
     outcome = shop_run.run()
     assert outcome.success, outcome.errors
     assert published(shop_run) != before
+
+
+def test_what_was_built_by_itself_is_put_in_step_by_the_next_run(shop_run: ShopRun) -> None:
+    """Rows that a part of a run records are taken back; a verdict that flipped in it is told."""
+    with open_warehouse(shop_run.settings) as warehouse:
+        flips = warehouse.rows(
+            "SELECT DISTINCT next_flip_at FROM segments.int_segment_verdicts "
+            "WHERE next_flip_at IS NOT NULL ORDER BY 1 LIMIT 3"
+        )
+    later = shop_run.with_settings(as_of=flips[-1][0])
+    parts = ("segments/segment_sizes", "segments/int_segment_verdicts")
+    assert materialise(later, *parts).success
+    assert materialise(later, "segments/segment_sizes").success
+    outcome = later.run()
+    assert outcome.success, outcome.errors
+    with open_warehouse(later.settings) as warehouse:
+        published_runs = {
+            row[0]
+            for row in warehouse.rows(
+                "SELECT run_number FROM governance.runs WHERE status = 'published'"
+            )
+        }
+        sizes = warehouse.rows(
+            "SELECT run_number, count(*) FROM segments.segment_sizes GROUP BY ALL"
+        )
+        assert dict(sizes) == dict.fromkeys(published_runs, len(SEGMENTS))
+        assert (
+            warehouse.rows(
+                "SELECT profile_id, segment_name FROM segments.int_segment_verdict_rows "
+                "WHERE is_member EXCEPT "
+                "SELECT profile_id, segment_name FROM segments.fct_segment_memberships "
+                "WHERE exited_at IS NULL"
+            )
+            == warehouse.rows(
+                "SELECT profile_id, segment_name FROM segments.fct_segment_memberships "
+                "WHERE exited_at IS NULL EXCEPT "
+                "SELECT profile_id, segment_name FROM segments.int_segment_verdict_rows "
+                "WHERE is_member"
+            )
+            == []
+        )
 
 
 def test_a_range_of_days_is_read_again_as_one_run(shop_run: ShopRun) -> None:

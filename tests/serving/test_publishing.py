@@ -15,6 +15,8 @@ from cdp.warehouse.publishing import PublishRefused
 from cdp.warehouse.readers import open_reader
 from cdp.warehouse.runs import STAGES, mark_stage, record_gate
 from cdp.warehouse.serving_sets import current_set, published_sets, sets_dir
+from cdp.warehouse.settings import PROJECT_ROOT, load_settings
+from cdp.warehouse.store import open_warehouse
 from tests.serving.tiny_shop import TinyShop
 
 
@@ -322,6 +324,31 @@ def test_whatever_changes_in_a_table_the_next_set_is_what_the_warehouse_holds(
     file = "facts" if "fct" in table else "core"
     assert publication.files[f"marketing/{file}.duckdb"] == "patched"
     same_as_warehouse(shop)
+
+
+def test_a_role_that_is_shown_less_since_gets_no_file_that_showed_it_more(
+    home: Path, project: Path
+) -> None:
+    """Also where the run has begun before: what readers see goes by the moment of publishing."""
+    config = home.parent / "config"
+    shutil.copytree(PROJECT_ROOT / "config", config)
+    settings = load_settings(home=home, config=config, threads=2)
+    with open_warehouse(settings) as warehouse:
+        shop = TinyShop(warehouse, project)
+        shop.run("first")
+        run = shop.begin("second")
+        shop.build(run)
+        roles = (config / "roles.yml").read_text(encoding="utf-8")
+        assert "shows: all" in roles
+        (config / "roles.yml").write_text(roles.replace("shows: all", "shows: []"))
+        files = shop.publish(run).files
+        assert set(files.values()) == {"written"}
+        with open_reader(settings, "marketing") as reader:
+            shown = reader.execute(
+                "SELECT count(*) FROM core.about.columns "
+                "WHERE is_shown AND personal_data IS NOT NULL"
+            ).fetchone()
+        assert shown == (0,)
 
 
 def test_only_the_set_of_the_last_published_run_is_believed_to_have_what_nobody_touched(

@@ -62,6 +62,12 @@
 {%- endmacro %}
 
 
+{#- Condition: a later model has been built before, if only without a row. -#}
+{% macro stands_already(schema, identifier) -%}
+    {{ 'true' if execute and adapter.get_relation(target.database, schema, identifier) is not none else 'false' }}
+{%- endmacro %}
+
+
 {#- The change set that runs since the last published one left in this model: they computed those keys
     already, so the keys are computed anew even where the reason has gone since, such as a merge that
     a later row undoes. `columns` are the key's (name: type); the model has a `run_number` beside. -#}

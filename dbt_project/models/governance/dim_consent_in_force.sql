@@ -20,30 +20,78 @@ current_run as (
 
 ),
 
+-- A refusal that names no purpose is of every purpose that the person has decided on; a grant that
+-- names none grants nothing.
+purposes as (
+
+    select distinct
+        profile_id,
+        purpose
+    from ledger
+    where purpose is not null
+
+),
+
+decisions as (
+
+    select
+        ledger.profile_id,
+        coalesce(ledger.purpose, purposes.purpose) as purpose,
+        coalesce(ledger.state = 'granted', false) as grants,
+        ledger.state,
+        ledger.decided_at,
+        ledger.valid_until,
+        ledger.source,
+        ledger.consent_id,
+        ledger.landed_at
+    from ledger
+    left join purposes
+        on
+            ledger.purpose is null
+            and ledger.profile_id = purposes.profile_id
+    where ledger.purpose is not null or coalesce(ledger.state, '') <> 'granted'
+
+),
+
+timed as (
+
+    select
+        decisions.*,
+        current_run.as_of,
+        case
+            when decisions.grants or decisions.decided_at <= decisions.landed_at then decisions.decided_at
+            -- Nobody refuses ahead: without a time, or with one that was still to come when it
+            -- landed, a refusal counts from then on, so that no bad clock keeps a grant in force.
+            else least(decisions.landed_at, current_run.as_of)
+        end as counts_from
+    from decisions
+    cross join current_run
+    where decisions.purpose is not null
+
+),
+
 decided as (
 
     select
-        ledger.*,
-        current_run.as_of,
+        timed.*,
         -- Of two decisions at one moment the refusal counts: consent never fails open.
         row_number() over (
-            partition by ledger.profile_id, ledger.purpose
+            partition by timed.profile_id, timed.purpose
             order by
-                ledger.decided_at desc,
-                case when ledger.state = 'granted' then 1 else 0 end,
-                ledger.landed_at desc,
-                ledger.consent_id
+                timed.counts_from desc,
+                case when timed.grants then 1 else 0 end,
+                timed.landed_at desc,
+                timed.consent_id
         ) as nth
-    from ledger
-    cross join current_run
-    where ledger.decided_at <= current_run.as_of
+    from timed
+    where timed.counts_from <= timed.as_of
 
 )
 
 select
     profile_id,
     purpose,
-    state = 'granted' and (valid_until is null or valid_until > as_of) as is_granted,
+    grants and (valid_until is null or valid_until > as_of) as is_granted,
     state,
     decided_at,
     valid_until,

@@ -22,6 +22,18 @@ last_published as (
 
 ),
 
+-- Tables that a person had built by themselves since then, out of step with all others.
+parts as (
+
+    select builds.run_id
+    from {{ source('governance', 'stage_builds') }} as builds
+    inner join runs on builds.run_id = runs.run_id
+    where
+        builds.state = 'part'
+        and runs.run_number > (select coalesce(max(run_number), 0) from last_published)
+
+),
+
 landed as (
 
     {% for table in raw_tables() %}
@@ -56,6 +68,7 @@ select
     {{ 'true' if flags.FULL_REFRESH else 'false' }}
     or last_published.run_id is null
     or last_published.logic_hash <> newest.logic_hash
+    or exists (select 1 from parts)
     or last_published.as_of > newest.as_of as everything_changed
 from newest
 cross join landed_through

@@ -74,18 +74,22 @@ select
     judged.identifier_type,
     judged.raw_value,
     judged.identifier_value,
-    {% if is_incremental() -%}
-    coalesce(known_values.node, value_births.first_birth) as node,
-    {%- else -%}
-    coalesce(value_births.first_birth, judged.birth) as node,
-    {%- endif %}
+    -- What cannot be read is no spelling of anything else.
+    case
+        when judged.identifier_value is null then judged.birth
+        {% if is_incremental() -%}
+        else coalesce(known_values.node, value_births.first_birth)
+        {%- else -%}
+        else value_births.first_birth
+        {%- endif %}
+    end as node,
     judged.is_blocked,
     judged.first_landing_number
 from judged
-inner join value_births
+left join value_births
     on
         judged.identifier_type = value_births.identifier_type
-        and judged.identifier_value is not distinct from value_births.identifier_value
+        and judged.identifier_value = value_births.identifier_value
 {%- if is_incremental() %}
 left join (
     select

@@ -25,7 +25,7 @@ events as (
     select * from {{ ref('int_events') }}
     where
         landing_number > {{ run_value('published_landing_high_water') }}
-        and exists (select 1 from facts)
+        and {{ stands_already('profiles', 'fct_events') }}
 
 ),
 
