@@ -86,8 +86,8 @@ FAULTS = [
         "raw",
         "INSERT INTO raw.quarantine (load_id, source, reason, landed_at, raw_bytes) "
         "SELECT 'load-crm', 'crm', 'malformed_json', now()::TIMESTAMP, '{canary}'::BLOB "
-        "FROM range(30); UPDATE raw.loads SET rows_read = 133, rows_duplicate = 102, "
-        "rows_quarantined = 30 WHERE source = 'crm'",
+        "FROM range(130); UPDATE raw.loads SET rows_read = 9233, rows_duplicate = 9102, "
+        "rows_quarantined = 130 WHERE source = 'crm'",
         ("raw.quarantine", "keeps few rows of crm in quarantine"),
     ),
     _fault(
