@@ -17,6 +17,7 @@ from cdp.config.sources import Expression, Map, Stream, parse_expression
 from cdp.config.staged import column_names, json_path
 from ingestion.events import EARLIEST, FUTURE
 from ingestion.judging import Verdicts
+from ingestion.values import json_id, literal, text_id
 
 
 def row_verdicts(stream: Stream, now: datetime, as_of: datetime, zone: str) -> Verdicts:
@@ -35,7 +36,7 @@ def row_verdicts(stream: Stream, now: datetime, as_of: datetime, zone: str) -> V
 
 def _query(stream: Stream, zone: str) -> str:
     nests, paths = stream.nests, _paths(stream)
-    listed = ", ".join(_text(path) for path in paths)
+    listed = ", ".join(literal(path) for path in paths)
 
     def field(column: str) -> str:
         return f"f[{paths.index(json_path(column, nests=nests)) + 1}]"
@@ -51,7 +52,7 @@ def _query(stream: Stream, zone: str) -> str:
     else:
         key = "'p:' || position || ':' || md5(text)"
     checks = [check for each in stream.maps for check in _type_checks(each, field)]
-    mismatch = "\n".join(f"WHEN {check} THEN {_text(column)}" for column, check in checks)
+    mismatch = "\n".join(f"WHEN {check} THEN {literal(column)}" for column, check in checks)
     mismatch = f"CASE {mismatch} END" if checks else "CAST(NULL AS VARCHAR)"
     occurred = _occurred(stream, field, zone)
     out_of_range = " OR ".join(
@@ -128,9 +129,9 @@ def _key_value(each: Map, name: str, stream: Stream, field) -> str | None:  # ty
     """SQL of a key column of an entity as text; None where it cannot be missing."""
     value = each.columns.get(name)
     if isinstance(value, str):
-        return None if value in stream.key else f"nullif(trim({field(value)}), '')"
+        return json_id(field(value), json_path(value, nests=stream.nests))
     if isinstance(value, Expression):
-        return f"TRY(nullif(trim(CAST({_rendered(value.sql, field)} AS VARCHAR)), ''))"
+        return text_id(f"TRY(CAST({_rendered(value.sql, field)} AS VARCHAR))")
     return None
 
 
@@ -193,7 +194,7 @@ def _moment(value: object, field, zone: str) -> str | None:  # type: ignore[no-u
     return (
         f"CASE WHEN length({text}) > 10 AND {names_zone} "
         f"THEN CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP) "
-        f"ELSE timezone('UTC', timezone({_text(zone)}, try_cast({text} AS TIMESTAMP))) END"
+        f"ELSE timezone('UTC', timezone({literal(zone)}, try_cast({text} AS TIMESTAMP))) END"
     )
 
 
@@ -211,10 +212,6 @@ def _rendered(sql: str, field) -> str:  # type: ignore[no-untyped-def]
         return node
 
     return parse_expression(sql).transform(read).sql(dialect="duckdb")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def as_json_rows(
@@ -235,7 +232,7 @@ def as_json_rows(
         names=[f"c{index}" for index in range(table.num_columns)],
     )
     pairs = ", ".join(
-        f"{_text(name)}, {_value(f'c{index}', plain.schema.types[index], keep_types=keep_types)}"
+        f"{literal(name)}, {_value(f'c{index}', plain.schema.types[index], keep_types=keep_types)}"
         for index, name in enumerate(table.schema.names)
     )
     cursor.register("rows_to_tell", plain)

@@ -111,8 +111,12 @@ class MapSql:
                 # Its text keeps the zone that it names, which a cast to a time would drop.
                 return typed(f"cast({sql} as varchar)", column, self._staged.zone)
             text = _as_jinja_argument(sql)
+            if column.type == "identifier":
+                return f"{{{{ text_id({_as_jinja_argument(f'cast({sql} as varchar)')}) }}}}"
             # Landing keeps out rows that it fails on; those of before it did must not stop a run.
             return f"{{{{ try_cast_to({text}, '{WAREHOUSE_TYPES[column.type]}') }}}}"
+        if column.type == "identifier":
+            return id_of(self.paths, json_path(value, nests=self._nests))
         return typed(self._source_column(value), column, self._staged.zone)
 
 
@@ -142,8 +146,12 @@ def field_of(paths: list[str], path: str) -> str:
     return f"{{{{ json_field('fields', paths, {paths.index(path)}) }}}}"
 
 
+def id_of(paths: list[str], path: str) -> str:
+    return f"{{{{ json_id('payload', 'fields', paths, {paths.index(path)}) }}}}"
+
+
 def typed(text: str, column: Column, zone: str = "UTC") -> str:
-    if column.type == "json":
+    if column.type in ("json", "identifier"):
         return text
     quoted = _as_jinja_argument(text)
     if column.type == "timestamp":

@@ -83,6 +83,19 @@ def test_a_row_without_the_key_of_its_entity_is_kept_out(landing: Landing) -> No
     assert landing.reasons() == {"missing_key": 2}
 
 
+def test_an_object_is_no_key_of_an_entity(landing: Landing) -> None:
+    """In staging it is null, where every such row would be the same entity."""
+    declare(
+        landing,
+        {"entity": "products", "columns": {"product_id": "id", "name": "name"}},
+        key=["id"],
+    )
+    braces = "{3F2504E0-4F89-11D3-9A0C-0305E82C3301}"
+    rows = [{"name": str(value), "id": value} for value in ("a", {}, [], {"x": 1}, 7, braces)]
+    assert landed(landing, *rows) == ["a", "7", braces]
+    assert landing.reasons() == {"missing_key": 3}
+
+
 def test_a_row_that_is_one_entity_need_not_be_all(landing: Landing) -> None:
     declare(landing, ORDER, {**PRODUCT, "where": "kind = 'goods'"})
     rows = [
