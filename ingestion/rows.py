@@ -17,7 +17,7 @@ from cdp.config.sources import Expression, Map, Stream, parse_expression
 from cdp.config.staged import column_names, json_path
 from ingestion.events import EARLIEST, FUTURE
 from ingestion.judging import Verdicts
-from ingestion.values import json_id, literal, text_id
+from ingestion.values import json_id, literal, text_id, utc
 
 
 def row_verdicts(stream: Stream, now: datetime, as_of: datetime, zone: str) -> Verdicts:
@@ -51,7 +51,7 @@ def _query(stream: Stream, zone: str) -> str:
         key = "'k:' || " + " || chr(31) || ".join([*keys, version])
     else:
         key = "'p:' || position || ':' || md5(text)"
-    checks = [check for each in stream.maps for check in _type_checks(each, field)]
+    checks = [check for each in stream.maps for check in _type_checks(each, field, zone)]
     mismatch = "\n".join(f"WHEN {check} THEN {literal(column)}" for column, check in checks)
     mismatch = f"CASE {mismatch} END" if checks else "CAST(NULL AS VARCHAR)"
     occurred = _occurred(stream, field, zone)
@@ -135,7 +135,7 @@ def _key_value(each: Map, name: str, stream: Stream, field) -> str | None:  # ty
     return None
 
 
-def _type_checks(each: Map, field) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
+def _type_checks(each: Map, field, zone: str) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
     """(source column, SQL that is true where its value breaks the contract)."""
     checks = []
     condition = "true"
@@ -145,11 +145,19 @@ def _type_checks(each: Map, field) -> list[tuple[str, str]]:  # type: ignore[no-
         checks.append(("where", _breaks(where)))
     for name, value in each.columns.items():
         kind = ENTITIES[each.entity].columns[name].type
+        if kind == "timestamp" and (told := _told(value, field)):
+            unread = f"trim({told}) <> '' AND {utc(told, zone)} IS NULL"
+            if isinstance(value, Expression):
+                unread = f"({_breaks(_rendered(value.sql, field))} OR ({unread}))"
+            # Without a name, an expression is told by the column that it makes.
+            column = value if isinstance(value, str) else name
+            checks.append((column, f"{condition} AND {unread}"))
+            continue
         if isinstance(value, Expression):
             computed = f"CAST({_rendered(value.sql, field)} AS {WAREHOUSE_TYPES[kind]})"
             checks.append((name, f"{condition} AND {_breaks(computed)}"))
             continue
-        if not isinstance(value, str) or kind in ("text", "json"):
+        if not isinstance(value, str) or kind in ("text", "identifier", "json"):
             continue
         text = f"trim(coalesce({field(value)}, ''))"
         if kind == "boolean":
@@ -157,8 +165,7 @@ def _type_checks(each: Map, field) -> list[tuple[str, str]]:  # type: ignore[no-
                 f"lower({text}) NOT IN ('true', 't', '1', 'yes', 'y', 'false', 'f', '0', 'no', 'n')"
             )
         else:
-            target = "TIMESTAMPTZ" if kind == "timestamp" else WAREHOUSE_TYPES[kind]
-            fails = f"try_cast({text} AS {target}) IS NULL"
+            fails = f"try_cast({text} AS {WAREHOUSE_TYPES[kind]}) IS NULL"
         checks.append((value, f"{text} <> '' AND {condition} AND {fails}"))
     return checks
 
@@ -180,22 +187,15 @@ def _occurred(stream: Stream, field, zone: str) -> str:  # type: ignore[no-untyp
 
 def _moment(value: object, field, zone: str) -> str | None:  # type: ignore[no-untyped-def]
     """SQL of a time, UTC, that a column or an expression of the source tells."""
+    text = _told(value, field)
+    return utc(text, zone) if text else None
+
+
+def _told(value: object, field) -> str | None:  # type: ignore[no-untyped-def]
+    """SQL of what a column or an expression of the source says, as text."""
     if isinstance(value, Expression):
-        text = f"TRY(CAST({_rendered(value.sql, field)} AS VARCHAR))"
-    elif isinstance(value, str):
-        text = f"trim({field(value)})"
-    else:
-        return None
-    if zone == "UTC":
-        return f"CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
-    names_zone = (
-        f"regexp_matches({text}, '[0-9].*(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)\\s*$', 'i')"
-    )
-    return (
-        f"CASE WHEN length({text}) > 10 AND {names_zone} "
-        f"THEN CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP) "
-        f"ELSE timezone('UTC', timezone({literal(zone)}, try_cast({text} AS TIMESTAMP))) END"
-    )
+        return f"TRY(CAST({_rendered(value.sql, field)} AS VARCHAR))"
+    return field(value) if isinstance(value, str) else None
 
 
 def _rendered(sql: str, field) -> str:  # type: ignore[no-untyped-def]

@@ -34,3 +34,27 @@ def text_id(value: str) -> str:
         f"CASE WHEN NOT regexp_matches({value}, {literal(_NO_ID)}) "
         f"THEN nullif(trim({value}), '') END"
     )
+
+
+def utc(text: str, zone: str) -> str:
+    """SQL of a time as UTC; null for what is none, and for an infinity, which is no moment.
+
+    Args:
+        text: SQL of its text.
+        zone: the zone of times that name none. The session's own is UTC.
+    """
+    zoned = f"try_cast({text} AS TIMESTAMPTZ)::TIMESTAMP"
+    if zone == "UTC":
+        return f"TRY(make_timestamp(epoch_us({zoned})))"
+    # A cast to timestamp would drop an offset, and takes no other name of a zone than UTC.
+    local = f"try_cast({text} AS TIMESTAMP)"
+    moment = f"timezone({literal(zone)}, {local})"
+    earlier = f"{moment} - INTERVAL 1 HOUR"
+    return (
+        "TRY(make_timestamp(epoch_us(CASE "
+        f"WHEN regexp_matches({text}, {literal(_TELLS_ZONE)}, 'i') THEN {zoned} "
+        f"WHEN {local} IS NULL THEN {zoned} "
+        # Of an hour that comes twice, the first.
+        f"WHEN timezone({literal(zone)}, {earlier}) = {local} THEN timezone('UTC', {earlier}) "
+        f"ELSE timezone('UTC', {moment}) END)))"
+    )
