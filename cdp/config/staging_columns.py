@@ -82,7 +82,8 @@ class MapSql:
         """Which rows of the stream the map takes; None where it takes all."""
         if self._map.where is None:
             return None
-        return f"coalesce({_expression(self._map.where, self.paths, self._nests)}, false)"
+        where = _as_jinja_argument(_expression(self._map.where, self.paths, self._nests))
+        return f"coalesce({{{{ or_null({where}, 'fields') }}}}, false)"
 
     def selects(self) -> list[str]:
         """Every canonical column of the entity, and what it has besides."""
@@ -106,15 +107,16 @@ class MapSql:
             text = exp.Literal.string(str(literal)).sql(dialect="duckdb")
             return f"cast({text} as {WAREHOUSE_TYPES[column.type]})"
         if isinstance(value, Expression):
-            sql = _expression(value.sql, self.paths, self._nests)
+            sql = _as_jinja_argument(_expression(value.sql, self.paths, self._nests))
+            # Landing keeps out rows that it fails on; those of before it did must not stop a run.
+            made = f"or_null({sql}, 'fields')"
             if column.type == "timestamp":
                 # Its text keeps the zone that it names, which a cast to a time would drop.
-                return typed(f"cast({sql} as varchar)", column, self._staged.zone)
-            text = _as_jinja_argument(sql)
+                text = f"'cast(' ~ {made} ~ ' as varchar)'"
+                return f"{{{{ as_utc({text}, '{self._staged.zone}') }}}}"
             if column.type == "identifier":
-                return f"{{{{ text_id({_as_jinja_argument(f'cast({sql} as varchar)')}) }}}}"
-            # Landing keeps out rows that it fails on; those of before it did must not stop a run.
-            return f"{{{{ try_cast_to({text}, '{WAREHOUSE_TYPES[column.type]}') }}}}"
+                return f"{{{{ text_id('cast(' ~ {made} ~ ' as varchar)') }}}}"
+            return f"{{{{ try_cast_to({made}, '{WAREHOUSE_TYPES[column.type]}') }}}}"
         if column.type == "identifier":
             return id_of(self.paths, json_path(value, nests=self._nests))
         return typed(self._source_column(value), column, self._staged.zone)

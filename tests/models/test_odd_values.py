@@ -7,12 +7,18 @@ belong here: which rows land (`tests/ingestion`), or what staging holds of versi
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import duckdb
+import jinja2
 import pytest
 import yaml
 
+from cdp.warehouse.settings import PROJECT_ROOT
+from cdp.warehouse.store import open_warehouse
+from ingestion import values
 from tests.models.deployment import Deployment
 
 pytestmark = pytest.mark.integration
@@ -84,7 +90,31 @@ ORDER = {
         "ordered_at": "at",
     },
 }
+PARCEL = {
+    "entity": "orders",
+    "where": "strptime(day, '%d.%m.%Y') >= strptime('01.01.2026', '%d.%m.%Y') OR day IS NULL",
+    "columns": {
+        "order_id": "no",
+        "customer_id": {"sql": "strftime(strptime(code, '%Y'), '%Y')"},
+        "status": {"sql": "CASE WHEN strptime(code, '%Y') IS NULL THEN 'a' ELSE 'b' END"},
+        "ordered_at": {"sql": "strptime(code, '%Y')"},
+        "updated_at": "at",
+    },
+}
+EARLIER: dict[str, dict[str, str]] = {
+    "a good one": {"day": "02.01.2026", "code": "2026", "at": "2026-06-01 12:00:00"},
+    "an expression that fails": {"code": "x", "at": "2026-06-01 12:00:00"},
+    "a condition that fails": {"day": "x", "code": "2026", "at": "2026-06-01 12:00:00"},
+    "the first of all times": {"code": "2026", "at": "290309-12-22 (BC) 00:00:00"},
+    "the last of all times": {"code": "2026", "at": "294247-01-10 04:00:54"},
+    "an infinity": {"code": "2026", "at": "infinity"},
+}
+"""Rows of a landing that looked at less, by their number; what is left out stands in no column."""
+
 SOURCES = {
+    "parcels": source(
+        "parcels", "America/New_York", orders=stream("*.ndjson", "ndjson", PARCEL, key=["no"])
+    ),
     "web": source("web", events=stream("*.ndjson", "segment")),
     "till": source("till", orders=stream("orders.ndjson", "ndjson", ORDER, key=["no"])),
 }
@@ -105,6 +135,15 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     config.mkdir()
     (config / "sources.yml").write_text(yaml.safe_dump({"sources": SOURCES}), encoding="utf-8")
     made = Deployment(home, config)
+    made.run(datetime(2026, 6, 30), stages=[], publish=False)
+    with open_warehouse(made.settings()) as warehouse:
+        for number, (case, told) in enumerate(EARLIER.items(), 1_000):
+            warehouse.execute(
+                "INSERT INTO raw.parcels BY NAME SELECT 'orders' AS stream, 'k:' || ? AS row_key, "
+                "? AS position, ? AS payload, 'hash' AS payload_hash, false AS is_deleted, "
+                "'load' AS load_id, TIMESTAMP '2026-06-01' AS landed_at, ? AS landing_number",
+                [case, str(number), json.dumps({"no": case, **told}), number],
+            )
     made.run(datetime(2026, 6, 30), stages=["staging"])
     return made
 
@@ -128,3 +167,109 @@ def test_a_mapped_id_is_one_too(staged: Deployment, case: str) -> None:
     assert mapped == (str(IDS[case]) if case in IDS else None)
     if case not in ("a text in brackets", "a text that says true"):
         assert computed == mapped
+
+
+def test_rows_that_landed_stop_no_run(staged: Deployment) -> None:
+    """Landing looks at more today than it did when some rows landed, which are never rewritten."""
+    found = staged.rows(
+        "SELECT order_id, customer_id, status, ordered_at, updated_at "
+        "FROM staging.stg_parcels__orders ORDER BY landing_number"
+    )
+    year, noon = datetime(2026, 1, 1, 5), datetime(2026, 6, 1, 16)
+    assert found == [
+        ("a good one", "2026", "b", year, noon),
+        ("an expression that fails", None, None, None, noon),
+        ("the first of all times", "2026", "b", year, None),
+        ("the last of all times", "2026", "b", year, None),
+        ("an infinity", "2026", "b", year, None),
+    ]
+
+
+# --- what lands is what staging can read ---------------------------------------------------------
+
+TIMES = {
+    "2026-06-01 12:00:00": {"UTC": 12, "Europe/Berlin": 10, "America/New_York": 16},
+    "2026-06-01T12:00": {"UTC": 12, "Europe/Berlin": 10, "America/New_York": 16},
+    "2026-06-01T12:00:00Z": 12,
+    "2026-06-01 12:00:00 UTC": 12,
+    "2026-06-01 12:00:00 GMT": 12,
+    "2026-06-01T12:00:00+02:00": 10,
+    "2026-06-01 12:00:00-0330": datetime(2026, 6, 1, 15, 30),
+    "2026-06-01 12:00:00.25+02": datetime(2026, 6, 1, 10, 0, 0, 250_000),
+    "2026-06-01 12:00:00 EST": 17,
+    "2026-06-01 12:00:00 CET": 10,
+    "2026-06-01 12:00:00 EST5EDT": 16,
+    "2026-06-01 12:00:00 Europe/Berlin": 10,
+    "2026-06-01 12:00:00 Etc/GMT+5": 17,
+    "infinity": None,
+    "-Infinity": None,
+    "yesterday": None,
+    "25:00": None,
+    "": None,
+}
+"""Texts of times, and the hour of the first of June or the moment that each is; none is no time."""
+
+ZONES = ("UTC", "Europe/Berlin", "America/New_York")
+EXTREME = ("290309-12-22 (BC) 00:00:00", "294247-01-10 04:00:54", "0001-01-01", "99999-12-31")
+TWICE = ("2026-10-25 02:30:00", "2026-11-01 01:30:00", "2026-03-29 02:30:00")
+
+
+@pytest.fixture(scope="module")
+def engine() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET timezone = 'UTC'")
+    return connection
+
+
+@pytest.fixture(scope="module")
+def macro() -> Callable[..., str]:
+    """The SQL of a macro of the engine as dbt has it, without a project around it."""
+    files = sorted((PROJECT_ROOT / "dbt_project/macros/engine").glob("*.sql"))
+    environment = jinja2.Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - it is SQL
+
+    class Adapter:
+        @staticmethod
+        def dispatch(name: str, _: str) -> Any:
+            return getattr(module, f"duckdb__{name}")
+
+    environment.globals |= {"adapter": Adapter, "return": lambda told: told}
+    module = environment.from_string("".join(path.read_text() for path in files)).module
+    return lambda name, *given: str(getattr(module, name)(*given))
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("text", [*TIMES, *EXTREME, *TWICE])
+def test_landing_reads_times_as_staging_does(
+    engine: duckdb.DuckDBPyConnection, macro: Callable[..., str], text: str, zone: str
+) -> None:
+    sql = (
+        f"SELECT CAST({macro('as_utc', 'told', zone)} AS VARCHAR), "
+        f"CAST({values.utc('told', zone)} AS VARCHAR) FROM (SELECT CAST(? AS VARCHAR) AS told)"
+    )
+    [(staged, landed)] = engine.execute(sql, [text]).fetchall()
+    assert staged == landed
+    if text in TIMES:
+        wanted: Any = TIMES[text]
+        wanted = wanted[zone] if isinstance(wanted, dict) else wanted
+        wanted = datetime(2026, 6, 1, wanted) if isinstance(wanted, int) else wanted
+        assert (datetime.fromisoformat(staged) if staged else None) == wanted
+
+
+def test_of_an_hour_that_comes_twice_the_first_is_read(
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
+    sql = f"SELECT {values.utc(values.literal(TWICE[0]), 'Europe/Berlin')}"
+    assert engine.execute(sql).fetchall() == [(datetime(2026, 10, 25, 0, 30),)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_landing_takes_for_an_id_what_staging_does(
+    engine: duckdb.DuckDBPyConnection, macro: Callable[..., str], case: str
+) -> None:
+    staged = macro("json_id", "text", "fields", ["$.a"], 0), macro("text_id", "fields[1]")
+    landed = values.json_id("fields[1]", "$.a"), values.text_id("fields[1]")
+    given = "SELECT json_extract_string(text, ['$.a']) AS fields, text FROM (SELECT ? AS text)"
+    for theirs, ours in zip(staged, landed, strict=True):
+        sql = f"SELECT {theirs}, {ours} FROM ({given})"
+        [(staged_id, landed_id)] = engine.execute(sql, [json.dumps({"a": CASES[case]})]).fetchall()
+        assert staged_id == landed_id

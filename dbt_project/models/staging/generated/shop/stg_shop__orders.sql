@@ -66,7 +66,7 @@ typed as (
         {{ json_id('payload', 'fields', paths, 2) }} as anonymous_id,
         {{ json_id('payload', 'fields', paths, 3) }} as email,
         {{ json_id('payload', 'fields', paths, 4) }} as phone,
-        {{ try_cast_to('case ' ~ json_field('fields', paths, 5) ~ ' when \'CANCELED\' then \'cancelled\' else lower(' ~ json_field('fields', paths, 5) ~ ') end', 'varchar') }} as status,
+        {{ try_cast_to(or_null('case ' ~ json_field('fields', paths, 5) ~ ' when \'CANCELED\' then \'cancelled\' else lower(' ~ json_field('fields', paths, 5) ~ ') end', 'fields'), 'varchar') }} as status,
         {{ as_utc(json_field('fields', paths, 6), 'UTC') }} as ordered_at,
         {{ as_utc(json_field('fields', paths, 7), 'UTC') }} as updated_at,
         {{ as_type(json_field('fields', paths, 8), 'varchar') }} as currency,
