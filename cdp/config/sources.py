@@ -7,6 +7,7 @@ source. Does not belong here: reading any source (`ingestion/`) or writing model
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,7 @@ from pydantic import (
 )
 from sqlglot import exp
 
+from cdp.config.constants import Value, constant_text
 from cdp.config.contract import ENTITIES
 from cdp.config.declared import Declared, Duration, EnvReference, Lag, Text
 from cdp.config.source_options import OPTIONS, names_of
@@ -36,7 +38,13 @@ _RESERVED = ("files", "loads", "quarantine")
 class Constant(Declared):
     """A canonical column that is the same for every row."""
 
-    value: str | int | bool
+    value: Value
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        """A day or a moment without quotes is one to YAML already."""
+        return value.isoformat() if isinstance(value, date) else value
 
 
 class Expression(Declared):
@@ -360,7 +368,28 @@ def _source(text: YamlText, name: str, body: Any) -> Source:
         OPTIONS[made.kind](**made.options)
     except ValidationError as error:
         raise _at_its_line(text, ("sources", name, "options"), error) from error
+    _check_constants(text, made)
     return made
+
+
+def _check_constants(text: YamlText, source: Source) -> None:
+    """A constant that its column cannot hold would fail every run of the models."""
+    for name, stream in source.streams.items():
+        for place, each in enumerate(stream.maps):
+            columns = ENTITIES[each.entity].columns
+            for column, value in each.columns.items():
+                if not isinstance(value, Constant):
+                    continue
+                kind = columns[column].type
+                try:
+                    constant_text(value.value, kind)
+                except ValueError as error:
+                    where = ("streams", name, "maps", place, "columns", column, "value")
+                    raise text.error(
+                        ("sources", source.name, *where),
+                        f"'{value.value}' is no {kind}, which {column} of {each.entity} is; "
+                        f"{error}",
+                    ) from None
 
 
 def _at_its_line(text: YamlText, above: KeyPath, error: ValidationError) -> ConfigError:

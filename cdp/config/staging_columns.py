@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from cdp.config.constants import constant_text
 from cdp.config.contract import WAREHOUSE_TYPES, Column
 from cdp.config.sources import Constant, Expression, parse_expression
 from cdp.config.staged import GENERATED_KEYS, StagedEntity, column_names, json_path, output_columns
@@ -103,8 +104,10 @@ class MapSql:
                 return "position" if name == "line_number" else "row_key"
             return f"cast(null as {WAREHOUSE_TYPES[column.type]})"
         if isinstance(value, Constant):
-            literal = str(value.value).lower() if isinstance(value.value, bool) else value.value
-            text = exp.Literal.string(str(literal)).sql(dialect="duckdb")
+            told = constant_text(value.value, column.type)
+            text = exp.Literal.string(told).sql(dialect="duckdb")
+            if column.type == "timestamp":
+                return typed(text, column, self._staged.zone)
             return f"cast({text} as {WAREHOUSE_TYPES[column.type]})"
         if isinstance(value, Expression):
             sql = _as_jinja_argument(_expression(value.sql, self.paths, self._nests))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -99,6 +100,9 @@ PARCEL = {
         "status": {"sql": "CASE WHEN strptime(code, '%Y') IS NULL THEN 'a' ELSE 'b' END"},
         "ordered_at": {"sql": "strptime(code, '%Y')"},
         "updated_at": "at",
+        "total_amount": {"value": 12.5},
+        "currency": {"value": "EUR"},
+        "deleted_at": {"value": "2026-06-01 12:00:00"},
     },
 }
 EARLIER: dict[str, dict[str, str]] = {
@@ -273,3 +277,11 @@ def test_landing_takes_for_an_id_what_staging_does(
         sql = f"SELECT {theirs}, {ours} FROM ({given})"
         [(staged_id, landed_id)] = engine.execute(sql, [json.dumps({"a": CASES[case]})]).fetchall()
         assert staged_id == landed_id
+
+
+def test_a_constant_is_of_its_columns_type(staged: Deployment) -> None:
+    """A moment without a zone is one on the clocks of the source, as it is in a row."""
+    table = "staging.stg_parcels__orders"
+    assert staged.rows(f"SELECT DISTINCT total_amount, currency, deleted_at FROM {table}") == [
+        (Decimal("12.5000"), "EUR", datetime(2026, 6, 1, 16))
+    ]
