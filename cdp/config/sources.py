@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 import sqlglot
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     ValidationError,
@@ -75,7 +76,19 @@ _BEYOND_THE_ROW = (
     exp.UDTF,
     exp.Window,
 )
-_OF_THE_MOMENT = (exp.Rand, exp.Randn, exp.Randstr, exp.SessionUser, exp.Uuid, exp.Version)
+_OF_THE_MOMENT = (
+    exp.Localtime,
+    exp.Localtimestamp,
+    exp.Rand,
+    exp.Randn,
+    exp.Randstr,
+    exp.SessionUser,
+    exp.UtcDate,
+    exp.UtcTime,
+    exp.UtcTimestamp,
+    exp.Uuid,
+    exp.Version,
+)
 
 
 def parse_expression(sql: str) -> exp.Expr:
@@ -99,6 +112,23 @@ def parse_expression(sql: str) -> exp.Expr:
         if isinstance(node, exp.Anonymous):
             raise ValueError(f"the function {node.name} is not one that every engine has")
     return tree
+
+
+def _source_column(name: str) -> str:
+    """The name of a source column that staging reads: one that a JSON path and dbt can hold."""
+    if not name.strip():
+        raise ValueError("expected the name of a source column; it is blank")
+    if '"' in name:
+        raise ValueError("a source column that is read may not have a quote in its name")
+    if any(mark in name for mark in _MARKS):
+        raise ValueError("a source column may not have {{, {%, {# or a backslash in its name")
+    return name
+
+
+SourceColumn = Annotated[str, AfterValidator(_source_column)]
+
+_MARKS = ("{{", "{%", "{#", "\\", "\x00")
+"""What dbt takes for its own, and what ends no text as it should."""
 
 
 class Map(Declared):
@@ -130,13 +160,14 @@ class Map(Declared):
             raise ValueError(f"{self.entity} needs the column '{missing[0]}'")
         if self.where is not None:
             parse_expression(self.where)
-        if any('"' in value for value in self.columns.values() if isinstance(value, str)):
-            raise ValueError("a source column that is mapped may not have a quote in its name")
+        for value in self.columns.values():
+            if isinstance(value, str):
+                _source_column(value)
         texts = [
             self.where or "",
             *(_text_of(value) for value in self.columns.values()),
         ]
-        if any(mark in text for text in texts for mark in ("{{", "{%", "{#", "\\", "\x00")):
+        if any(mark in text for text in texts for mark in _MARKS):
             raise ValueError("a mapping may not contain {{, {%, {# or a backslash")
         return self
 
@@ -169,8 +200,10 @@ class Stream(Declared):
     table: str | None = Field(None, description="Table or view (kind: database).")
     endpoint: dict[str, Any] | None = Field(None, description="Endpoint (kind: rest_api).")
     format: Literal["segment", "ndjson", "json", "csv", "parquet"] | None = None
-    key: tuple[str, ...] = Field((), description="Source columns that identify a row.")
-    version: str | None = Field(None, description="Source column that orders versions of a key.")
+    key: tuple[SourceColumn, ...] = Field((), description="Source columns that identify a row.")
+    version: SourceColumn | None = Field(
+        None, description="Source column that orders versions of a key."
+    )
     cursor: str | None = Field(None, description="Column by which new rows are asked for.")
     lag: Lag | None = Field(
         None,
