@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from ingestion.envelope import MAX_ID_CHARACTERS
 from ingestion.judging import Verdicts
-from ingestion.values import json_id
+from ingestion.values import finite, json_id
 
 _PATHS = {
     "type": "$.type",
@@ -45,20 +45,27 @@ def _id(*names: str) -> str:
 
 
 def _moment(name: str) -> str:
-    """SQL of a time: ISO 8601 with a zone (UTC without one), or an epoch in s or ms."""
+    """SQL of a time: ISO 8601 with a zone (UTC without one), its digits alone, or an epoch in s or
+    ms, which has 13 digits since 2001."""
+    told = (
+        f"CAST(coalesce(try_cast({name} AS TIMESTAMPTZ), "
+        # RFC 3339 lets `t` and `z` be written small.
+        f"try_cast(upper({name}) AS TIMESTAMPTZ), "
+        f"try_strptime({name}, {_RARE_FORMS_WITH_ZONE})) AS TIMESTAMP)"
+    )
     return (
         f"CASE WHEN {name} IS NULL THEN NULL "
         # By far the most common form, and one that needs no time zone database.
         f"WHEN suffix({name}, 'Z') THEN coalesce("
         f"try_cast({name} AS TIMESTAMP), try_strptime({name}, {_RARE_FORMS})) "
-        f"WHEN regexp_full_match({name}, '\\d{{12,14}}(\\.0+)?') "
+        f"WHEN regexp_full_match({name}, '\\d{{13}}(\\.0+)?') "
         f"THEN make_timestamp(try_cast(split_part({name}, '.', 1) AS BIGINT) * 1000) "
+        # As milliseconds these would lie before 2001 and after 2286.
+        f"WHEN regexp_full_match({name}, '\\d{{12}}') THEN try_strptime({name}, '%Y%m%d%H%M') "
+        f"WHEN regexp_full_match({name}, '\\d{{14}}') THEN try_strptime({name}, '%Y%m%d%H%M%S') "
         f"WHEN regexp_full_match({name}, '\\d{{9,10}}(\\.\\d+)?') "
         f"THEN make_timestamp(CAST(try_cast({name} AS DOUBLE) * 1000000 AS BIGINT)) "
-        f"ELSE CAST(coalesce(try_cast({name} AS TIMESTAMPTZ), "
-        # RFC 3339 lets `t` and `z` be written small.
-        f"try_cast(upper({name}) AS TIMESTAMPTZ), "
-        f"try_strptime({name}, {_RARE_FORMS_WITH_ZONE})) AS TIMESTAMP) END"
+        f"ELSE {finite(told)} END"
     )
 
 

@@ -36,6 +36,11 @@ def text_id(value: str) -> str:
     )
 
 
+def finite(moment: str) -> str:
+    """SQL of a moment; null where it fails, and for an infinity, which has no microseconds."""
+    return f"TRY(make_timestamp(epoch_us({moment})))"
+
+
 def utc(text: str, zone: str) -> str:
     """SQL of a time as UTC; null for what is none, and for an infinity, which is no moment.
 
@@ -45,16 +50,16 @@ def utc(text: str, zone: str) -> str:
     """
     zoned = f"try_cast({text} AS TIMESTAMPTZ)::TIMESTAMP"
     if zone == "UTC":
-        return f"TRY(make_timestamp(epoch_us({zoned})))"
+        return finite(zoned)
     # A cast to timestamp would drop an offset, and takes no other name of a zone than UTC.
     local = f"try_cast({text} AS TIMESTAMP)"
     moment = f"timezone({literal(zone)}, {local})"
     earlier = f"{moment} - INTERVAL 1 HOUR"
-    return (
-        "TRY(make_timestamp(epoch_us(CASE "
+    return finite(
+        "CASE "
         f"WHEN regexp_matches({text}, {literal(_TELLS_ZONE)}, 'i') THEN {zoned} "
         f"WHEN {local} IS NULL THEN {zoned} "
         # Of an hour that comes twice, the first.
         f"WHEN timezone({literal(zone)}, {earlier}) = {local} THEN timezone('UTC', {earlier}) "
-        f"ELSE timezone('UTC', {moment}) END)))"
+        f"ELSE timezone('UTC', {moment}) END"
     )

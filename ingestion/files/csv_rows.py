@@ -159,7 +159,7 @@ def _set_aside(
     spans: list[tuple[int, int, str]] = []
     for first, after, fields in _records(content, delimiter):
         record = b"".join(lines[first:after])
-        if open_quote and after >= len(lines) and record.count(b'"') % 2 == 1:
+        if open_quote and after >= len(lines) and _goes_on(record, delimiter):
             spans.append((first, first + 1, "malformed_row"))
         elif len(fields) != columns and not _is_utf8(record):
             spans.append((first, after, "invalid_utf8"))
@@ -168,6 +168,13 @@ def _set_aside(
         aside[row] = (reason, b"".join(lines[first:after]).rstrip(b"\r\n"))
         lines[first:after] = [row.encode() + b"\n"]
     return b"".join(lines)
+
+
+def _goes_on(record: bytes, delimiter: str) -> bool:
+    """Whether a quote is open at its end; in a value that begins without one it is a letter."""
+    text = record.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    told = csv.reader(io.StringIO(f"{text}\nnext", newline=""), delimiter=delimiter)
+    return len(list(told)) == 1
 
 
 def _unique(header: list[str]) -> list[str]:

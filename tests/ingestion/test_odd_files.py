@@ -129,6 +129,35 @@ def test_a_quote_that_nothing_closes_costs_its_own_line(crm: Landing) -> None:
     ]
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"], ids=["no end", "line feed", "both"])
+def test_a_quote_in_the_midst_of_the_last_value_is_a_letter(crm: Landing, end: bytes) -> None:
+    crm.put("pipes.csv", b'Id,Mail\n1,a@example.org\n2,5" pipe' + end, "crm")
+    crm.land("crm")
+    assert [row["Mail"] for row in crm.payloads("crm")] == ["a@example.org", '5" pipe']
+    assert crm.reasons() == {}
+
+
+BROKEN_UTF16 = {
+    "half a character": lambda text: text.replace(b"?\x00", b"\x00\xd8"),
+    "the other half": lambda text: text.replace(b"?\x00", b"\x00\xdc"),
+    "half a unit at the end": lambda text: text[: text.rindex(b"\n")] + b"\n",
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+@pytest.mark.parametrize("broken", BROKEN_UTF16.values(), ids=BROKEN_UTF16)
+def test_half_characters_of_utf16_are_no_text(landing: Landing, form: str, broken: Any) -> None:
+    """Put in their place, U+FFFD would land as what somebody wrote."""
+    declare(landing, form)
+    row = "1,a?@example.org\n" if form == "csv" else '{"Id":"1","Mail":"a?"}\n'
+    head = "Id,Mail\n" if form == "csv" else ""
+    good = row.replace("?", "").replace("1", "0", 1)
+    landing.put(f"bad.{form}", broken((head + good + row).encode("utf-16")), "crm")
+    landing.land("crm")
+    assert [each["Id"] for each in landing.payloads("crm")] == ["0"]
+    assert landing.reasons() == {"invalid_utf8": 1}
+
+
 def test_quotes_that_close_may_hold_lines_and_delimiters(crm: Landing) -> None:
     crm.put("quoted.csv", b'Id,Mail\n1,"a\nb, ""c"""\n2,x\n', "crm")
     crm.land("crm")
@@ -301,6 +330,25 @@ def test_a_value_that_an_expression_fails_on_is_kept_out_alone(landing: Landing)
     ]
 
 
+LARGEST = b"a" * MAX_ROW_BYTES
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""], ids=["line feed", "both", "no end"])
+@pytest.mark.parametrize("more", [b"", b"a", b"aa", b"a\r", b"\ra", LARGEST], ids=len)
+def test_of_a_line_that_does_not_end_in_a_block_only_what_refuses_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch, more: bytes, end: bytes
+) -> None:
+    monkeypatch.setattr(lines, "BLOCK", 1 << 20)
+    ending = lines.Ending()
+    content = b"1\n" + LARGEST + more + end + (b"3\n" if end else b"")
+    blocks = list(lines.read_lines(io.BytesIO(content), ending))
+    first, long, *rest = [line for block in blocks for line in block.lines.to_pylist()]
+    assert (first, rest) == (b"1", [b"3"] if end else [])
+    assert ending.lines == 2 + len(rest)
+    assert len(long) <= MAX_ROW_BYTES + 2
+    assert (long == LARGEST) if not more else (len(long) > MAX_ROW_BYTES)
+
+
 def test_what_unpacks_to_more_than_memory_holds_costs_itself() -> None:
     """Files of some kB that unpack to hundreds of MB, read by a process that may not hold them."""
     done = subprocess.run(
@@ -318,6 +366,7 @@ def test_what_unpacks_to_more_than_memory_holds_costs_itself() -> None:
         "value.csv.gz": [first, "too_large", last],
         "text.json.gz": ['{"Id":1}', f"{MAX_ROW_BYTES + 1} bytes", '{"Id":3}'],
         "deep.json.gz": ['{"Id":1}', "truncated_file"],
+        "line.ndjson.gz": ['{"Id":1}', f"{MAX_ROW_BYTES + 2} bytes", '{"Id":3}'],
     }
 
 

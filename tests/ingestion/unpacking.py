@@ -16,8 +16,9 @@ from pathlib import Path
 import duckdb
 
 from ingestion.files.csv_rows import read_csv
-from ingestion.files.lines import Ending
+from ingestion.files.lines import Ending, read_lines
 from ingestion.files.tables import TableRows, read_json
+from ingestion.judging import RawRows
 
 MAY_GROW = 256 << 20
 """Bytes of memory above what the imports took."""
@@ -29,12 +30,20 @@ FILES = {
     "line.csv.gz": [gzip.compress(b"Id,Mail\n1,a\n2,"), *[PIECE] * 24, gzip.compress(b"\n3,c\n")],
     "value.csv.gz": [gzip.compress(b'Id,Mail\n1,a\n2,"'), *[PIECE] * 24, gzip.compress(b'"\n3,c')],
     "text.json.gz": [gzip.compress(b'[{"Id":1},"'), *[PIECE] * 24, gzip.compress(b'",{"Id":3}]')],
+    "line.ndjson.gz": [
+        gzip.compress(b'{"Id":1}\n'),
+        *[PIECE] * 24,
+        gzip.compress(b'\n{"Id":3}\n'),
+    ],
     "deep.json.gz": [gzip.compress(b'[{"Id":1},' + b"[" * (32 << 20) + b"]" * 9)],
 }
 
 
 def read(name: str, content: bytes, engine: duckdb.DuckDBPyConnection) -> Iterator[TableRows]:
     """The rows of a file of these bytes."""
+    if ".ndjson" in name:
+        blocks = read_lines(io.BytesIO(content), Ending())
+        return (TableRows(RawRows(block.lines, block.lines)) for block in blocks)
     if ".csv" in name:
         return read_csv(io.BytesIO(content), name, engine, Ending())
     return read_json(io.BytesIO(content), name, Ending())
