@@ -19,7 +19,7 @@ import pyarrow.csv as pacsv
 
 from ingestion.files.csv_records import Part, read_parts
 from ingestion.files.lines import Ending
-from ingestion.files.tables import BATCH, NO_ROWS, TableRows, at, refused_at
+from ingestion.files.tables import NO_ROWS, TableRows, at, pieces, refused_at
 from ingestion.judging import RawRows
 from ingestion.rows import as_json_rows
 
@@ -104,10 +104,12 @@ def _rows(
     numbers = before + numbers[~np.isin(numbers, skipped)]
     table, numbers = _without_bad_text(table, numbers, path, refused)
     yield TableRows(NO_ROWS, refused)
-    # In batches: a row names its columns, so that it may be many times as long as its record.
-    for start in range(0, len(table), BATCH):
-        texts = as_json_rows(cursor, table.slice(start, BATCH))
-        yield TableRows(RawRows(texts, at(path, numbers[start : start + BATCH])))
+    start = 0
+    # A row names its columns, so that it may be many times as long as its record.
+    for piece in pieces(table):
+        texts = as_json_rows(cursor, piece)
+        yield TableRows(RawRows(texts, at(path, numbers[start : start + len(piece)])))
+        start += len(piece)
     return count
 
 

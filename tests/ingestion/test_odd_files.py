@@ -86,6 +86,31 @@ def test_what_parquet_lets_be_read_whole_only_has_a_limit(
     assert (landing.landed("crm"), landing.reasons()) == (1, {"too_large_unpacked": 1})
 
 
+@pytest.mark.parametrize("messages", [True, False], ids=["messages", "rows"])
+def test_rows_of_parquet_are_told_in_pieces_of_a_bounded_size(
+    monkeypatch: pytest.MonkeyPatch, messages: bool
+) -> None:
+    """As one column of text they would be larger than one may be."""
+    monkeypatch.setattr(tables, "BATCH_BYTES", 100_000)
+    monkeypatch.setattr(tables, "READ_AT_ONCE", 64)
+    texts = pa.array([f"{number:03}" + "a" * 2_000 for number in range(300)])
+    found = []
+    for column in (texts, texts.dictionary_encode(), pa.array(["b"] * 300)):
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({"message": column}), buffer, row_group_size=70)
+        buffer.seek(0)
+        read = tables.read_parquet(buffer, "x", duckdb.connect(), messages=messages)
+        batches = [batch.rows for batch in read]
+        assert sum(len(rows.texts) for rows in batches) == 300
+        assert [at for rows in batches for at in rows.positions.to_pylist()] == [
+            f"x:{number}" for number in range(1, 301)
+        ]
+        assert all(rows.texts.nbytes < 120_000 for rows in batches)
+        found.append(len(batches))
+    assert min(found[:2]) > 5
+    assert found[2] == 1
+
+
 def test_a_damaged_page_of_parquet_is_refused_and_its_neighbours_land(landing: Landing) -> None:
     declare(landing, "parquet")
     buffer = io.BytesIO()
@@ -366,6 +391,7 @@ def test_what_unpacks_to_more_than_memory_holds_costs_itself() -> None:
         "value.csv.gz": [first, "too_large", last],
         "text.json.gz": ['{"Id":1}', f"{MAX_ROW_BYTES + 1} bytes", '{"Id":3}'],
         "deep.json.gz": ['{"Id":1}', "truncated_file"],
+        "wide.parquet": ["24000 rows"],
         "line.ndjson.gz": ['{"Id":1}', f"{MAX_ROW_BYTES + 2} bytes", '{"Id":3}'],
     }
 
