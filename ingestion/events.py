@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from ingestion.envelope import MAX_ID_CHARACTERS
 from ingestion.judging import Verdicts
+from ingestion.values import finite, json_id
 
 _PATHS = {
     "type": "$.type",
@@ -38,35 +39,33 @@ _RARE_FORMS_WITH_ZONE = "['%Y-%m-%dT%H:%M%z', '%Y%m%dT%H%M%S%z']"
 """Forms of ISO 8601 that a cast does not take: without seconds, and without separators."""
 
 
-def _is_no_text(value: str) -> str:
-    """SQL of whether a value was an object, a list or a boolean; extracted, all three are text.
-
-    A brace alone says nothing: ids made on Windows are written in braces.
-    """
-    return f"({value}[1:2] IN ('{{\"', '{{}}') OR {value}[1] = '[' OR {value} IN ('true', 'false'))"
-
-
 def _id(*names: str) -> str:
-    """SQL of an id: text or a number; objects, lists, booleans and blanks are no ids."""
-    value = f"trim(coalesce({', '.join(names)}, ''))"
-    return f"CASE WHEN {value} = '' OR {_is_no_text(value)} THEN NULL ELSE {value} END"
+    """SQL of an id: the first of the values that is one."""
+    return f"coalesce({', '.join(json_id(name, _PATHS[name]) for name in names)})"
 
 
 def _moment(name: str) -> str:
-    """SQL of a time: ISO 8601 with a zone (UTC without one), or an epoch in s or ms."""
+    """SQL of a time: ISO 8601 with a zone (UTC without one), its digits alone, or an epoch in s or
+    ms, which has 13 digits since 2001."""
+    told = (
+        f"CAST(coalesce(try_cast({name} AS TIMESTAMPTZ), "
+        # RFC 3339 lets `t` and `z` be written small.
+        f"try_cast(upper({name}) AS TIMESTAMPTZ), "
+        f"try_strptime({name}, {_RARE_FORMS_WITH_ZONE})) AS TIMESTAMP)"
+    )
     return (
         f"CASE WHEN {name} IS NULL THEN NULL "
         # By far the most common form, and one that needs no time zone database.
         f"WHEN suffix({name}, 'Z') THEN coalesce("
         f"try_cast({name} AS TIMESTAMP), try_strptime({name}, {_RARE_FORMS})) "
-        f"WHEN regexp_full_match({name}, '\\d{{12,14}}(\\.0+)?') "
+        f"WHEN regexp_full_match({name}, '\\d{{13}}(\\.0+)?') "
         f"THEN make_timestamp(try_cast(split_part({name}, '.', 1) AS BIGINT) * 1000) "
+        # As milliseconds these would lie before 2001 and after 2286.
+        f"WHEN regexp_full_match({name}, '\\d{{12}}') THEN try_strptime({name}, '%Y%m%d%H%M') "
+        f"WHEN regexp_full_match({name}, '\\d{{14}}') THEN try_strptime({name}, '%Y%m%d%H%M%S') "
         f"WHEN regexp_full_match({name}, '\\d{{9,10}}(\\.\\d+)?') "
         f"THEN make_timestamp(CAST(try_cast({name} AS DOUBLE) * 1000000 AS BIGINT)) "
-        f"ELSE CAST(coalesce(try_cast({name} AS TIMESTAMPTZ), "
-        # RFC 3339 lets `t` and `z` be written small.
-        f"try_cast(upper({name}) AS TIMESTAMPTZ), "
-        f"try_strptime({name}, {_RARE_FORMS_WITH_ZONE})) AS TIMESTAMP) END"
+        f"ELSE {finite(told)} END"
     )
 
 
@@ -87,7 +86,9 @@ def _query() -> str:
         SELECT *,
                {_id("user_id", "user_id2")} AS user_key,
                {_id("anonymous_id", "anonymous_id2")} AS device_key,
-               coalesce(message_id, message_id2) AS message,
+               {_id("email", "email2")} AS email_key,
+               {_id("message_id", "message_id2")} AS message,
+               coalesce(message_id, message_id2) AS message_told,
                coalesce(time, original, sent, received) AS told,
                {_moment("time")} AS time_at,
                {_moment("original")} AS original_at,
@@ -115,11 +116,9 @@ def _query() -> str:
                    WHEN lower(coalesce(type, ''))
                        NOT IN ('identify', 'track', 'page', 'screen', 'group', 'alias')
                        THEN 'unknown_type'
-                   WHEN message IS NOT NULL AND (
-                       length(message) > {MAX_ID_CHARACTERS} OR {_is_no_text("message")}
-                   ) THEN 'bad_message_id'
-                   WHEN user_key IS NULL AND device_key IS NULL
-                       AND nullif(trim(coalesce(email, email2, '')), '') IS NULL
+                   WHEN length(message) > {MAX_ID_CHARACTERS}
+                       OR (message IS NULL AND trim(message_told) <> '') THEN 'bad_message_id'
+                   WHEN user_key IS NULL AND device_key IS NULL AND email_key IS NULL
                        THEN 'missing_identity'
                    WHEN told IS NOT NULL AND happened_at IS NULL THEN 'unreadable_time'
                    WHEN happened_at < $earliest OR happened_at > $latest
@@ -128,7 +127,9 @@ def _query() -> str:
         FROM placed
     )
     SELECT ordinal, text, reason, keys,
-           CASE WHEN trim(coalesce(message, '')) <> '' THEN 'm:' || message
+           -- Blanks around it are a part of the key, as they were of all keys before.
+           CASE WHEN message = trim(message_told) THEN 'm:' || message_told
+                WHEN message IS NOT NULL THEN 'm:' || message
                 ELSE 'p:' || position || ':' || md5(text) END AS row_key,
            coalesce(happened_at, $now) AS occurred_at,
            received_at,

@@ -17,6 +17,7 @@ from cdp.config.sources import Expression, Map, Stream, parse_expression
 from cdp.config.staged import column_names, json_path
 from ingestion.events import EARLIEST, FUTURE
 from ingestion.judging import Verdicts
+from ingestion.values import json_id, literal, text_id, utc
 
 
 def row_verdicts(stream: Stream, now: datetime, as_of: datetime, zone: str) -> Verdicts:
@@ -35,7 +36,7 @@ def row_verdicts(stream: Stream, now: datetime, as_of: datetime, zone: str) -> V
 
 def _query(stream: Stream, zone: str) -> str:
     nests, paths = stream.nests, _paths(stream)
-    listed = ", ".join(_text(path) for path in paths)
+    listed = ", ".join(literal(path) for path in paths)
 
     def field(column: str) -> str:
         return f"f[{paths.index(json_path(column, nests=nests)) + 1}]"
@@ -50,8 +51,8 @@ def _query(stream: Stream, zone: str) -> str:
         key = "'k:' || " + " || chr(31) || ".join([*keys, version])
     else:
         key = "'p:' || position || ':' || md5(text)"
-    checks = [check for each in stream.maps for check in _type_checks(each, field)]
-    mismatch = "\n".join(f"WHEN {check} THEN {_text(column)}" for column, check in checks)
+    checks = [check for each in stream.maps for check in _type_checks(each, field, zone)]
+    mismatch = "\n".join(f"WHEN {check} THEN {literal(column)}" for column, check in checks)
     mismatch = f"CASE {mismatch} END" if checks else "CAST(NULL AS VARCHAR)"
     occurred = _occurred(stream, field, zone)
     out_of_range = " OR ".join(
@@ -128,13 +129,13 @@ def _key_value(each: Map, name: str, stream: Stream, field) -> str | None:  # ty
     """SQL of a key column of an entity as text; None where it cannot be missing."""
     value = each.columns.get(name)
     if isinstance(value, str):
-        return None if value in stream.key else f"nullif(trim({field(value)}), '')"
+        return json_id(field(value), json_path(value, nests=stream.nests))
     if isinstance(value, Expression):
-        return f"TRY(nullif(trim(CAST({_rendered(value.sql, field)} AS VARCHAR)), ''))"
+        return text_id(f"TRY(CAST({_rendered(value.sql, field)} AS VARCHAR))")
     return None
 
 
-def _type_checks(each: Map, field) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
+def _type_checks(each: Map, field, zone: str) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
     """(source column, SQL that is true where its value breaks the contract)."""
     checks = []
     condition = "true"
@@ -144,11 +145,19 @@ def _type_checks(each: Map, field) -> list[tuple[str, str]]:  # type: ignore[no-
         checks.append(("where", _breaks(where)))
     for name, value in each.columns.items():
         kind = ENTITIES[each.entity].columns[name].type
+        if kind == "timestamp" and (told := _told(value, field)):
+            unread = f"trim({told}) <> '' AND {utc(told, zone)} IS NULL"
+            if isinstance(value, Expression):
+                unread = f"({_breaks(_rendered(value.sql, field))} OR ({unread}))"
+            # Without a name, an expression is told by the column that it makes.
+            column = value if isinstance(value, str) else name
+            checks.append((column, f"{condition} AND {unread}"))
+            continue
         if isinstance(value, Expression):
             computed = f"CAST({_rendered(value.sql, field)} AS {WAREHOUSE_TYPES[kind]})"
             checks.append((name, f"{condition} AND {_breaks(computed)}"))
             continue
-        if not isinstance(value, str) or kind in ("text", "json"):
+        if not isinstance(value, str) or kind in ("text", "identifier", "json"):
             continue
         text = f"trim(coalesce({field(value)}, ''))"
         if kind == "boolean":
@@ -156,8 +165,7 @@ def _type_checks(each: Map, field) -> list[tuple[str, str]]:  # type: ignore[no-
                 f"lower({text}) NOT IN ('true', 't', '1', 'yes', 'y', 'false', 'f', '0', 'no', 'n')"
             )
         else:
-            target = "TIMESTAMPTZ" if kind == "timestamp" else WAREHOUSE_TYPES[kind]
-            fails = f"try_cast({text} AS {target}) IS NULL"
+            fails = f"try_cast({text} AS {WAREHOUSE_TYPES[kind]}) IS NULL"
         checks.append((value, f"{text} <> '' AND {condition} AND {fails}"))
     return checks
 
@@ -179,22 +187,15 @@ def _occurred(stream: Stream, field, zone: str) -> str:  # type: ignore[no-untyp
 
 def _moment(value: object, field, zone: str) -> str | None:  # type: ignore[no-untyped-def]
     """SQL of a time, UTC, that a column or an expression of the source tells."""
+    text = _told(value, field)
+    return utc(text, zone) if text else None
+
+
+def _told(value: object, field) -> str | None:  # type: ignore[no-untyped-def]
+    """SQL of what a column or an expression of the source says, as text."""
     if isinstance(value, Expression):
-        text = f"TRY(CAST({_rendered(value.sql, field)} AS VARCHAR))"
-    elif isinstance(value, str):
-        text = f"trim({field(value)})"
-    else:
-        return None
-    if zone == "UTC":
-        return f"CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
-    names_zone = (
-        f"regexp_matches({text}, '[0-9].*(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)\\s*$', 'i')"
-    )
-    return (
-        f"CASE WHEN length({text}) > 10 AND {names_zone} "
-        f"THEN CAST(try_cast({text} AS TIMESTAMPTZ) AS TIMESTAMP) "
-        f"ELSE timezone('UTC', timezone({_text(zone)}, try_cast({text} AS TIMESTAMP))) END"
-    )
+        return f"TRY(CAST({_rendered(value.sql, field)} AS VARCHAR))"
+    return field(value) if isinstance(value, str) else None
 
 
 def _rendered(sql: str, field) -> str:  # type: ignore[no-untyped-def]
@@ -211,10 +212,6 @@ def _rendered(sql: str, field) -> str:  # type: ignore[no-untyped-def]
         return node
 
     return parse_expression(sql).transform(read).sql(dialect="duckdb")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def as_json_rows(
@@ -235,7 +232,7 @@ def as_json_rows(
         names=[f"c{index}" for index in range(table.num_columns)],
     )
     pairs = ", ".join(
-        f"{_text(name)}, {_value(f'c{index}', plain.schema.types[index], keep_types=keep_types)}"
+        f"{literal(name)}, {_value(f'c{index}', plain.schema.types[index], keep_types=keep_types)}"
         for index, name in enumerate(table.schema.names)
     )
     cursor.register("rows_to_tell", plain)

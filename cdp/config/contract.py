@@ -9,10 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ColumnType = Literal["text", "timestamp", "date", "money", "quantity", "integer", "boolean", "json"]
+ColumnType = Literal[
+    "text",
+    "identifier",
+    "timestamp",
+    "date",
+    "money",
+    "quantity",
+    "integer",
+    "boolean",
+    "json",
+]
+"""An `identifier` is text or a number. Some senders write an empty object or list where they have
+none; taken for text, that would be one id of many people."""
 
 WAREHOUSE_TYPES: dict[ColumnType, str] = {
     "text": "varchar",
+    "identifier": "varchar",
     "timestamp": "timestamp",
     "date": "date",
     "money": "decimal(18,4)",
@@ -58,7 +71,7 @@ EVENTS = Entity(
     (),
     _columns(
         message_id=(
-            "text",
+            "identifier",
             "The producer's id of the message; null where it sent none.",
         ),
         event_type=(
@@ -69,17 +82,17 @@ EVENTS = Entity(
             "text",
             "Name of a track call, or of a page or screen, as it was sent.",
         ),
-        anonymous_id=("text", "The device's or browser's own id."),
-        user_id=("text", "The id that the company gave the person."),
-        previous_id=("text", "The id that an alias call replaces."),
-        group_id=("text", "The company or account that a group call names."),
-        email=("text", "E-mail address as it was sent."),
-        phone=("text", "Phone number as it was sent."),
+        anonymous_id=("identifier", "The device's or browser's own id."),
+        user_id=("identifier", "The id that the company gave the person."),
+        previous_id=("identifier", "The id that an alias call replaces."),
+        group_id=("identifier", "The company or account that a group call names."),
+        email=("identifier", "E-mail address as it was sent."),
+        phone=("identifier", "Phone number as it was sent."),
         external_ids=("json", "JSON list of ids of other systems (type, id)."),
-        order_id=("text", "The order that the event is about."),
+        order_id=("identifier", "The order that the event is about."),
         value=("money", "Revenue or value in the event's own currency."),
         currency=("text", "ISO 4217 code of the value, in upper case."),
-        product_id=("text", "The product that the event is about."),
+        product_id=("identifier", "The product that the event is about."),
         category=("text", "Category of that product."),
         url=("text", "Address of the page."),
         page_path=("text", "Path of the page."),
@@ -104,9 +117,9 @@ CONTACTS = Entity(
     "One row per contact of a source, its latest version.",
     ("contact_id",),
     _columns(
-        contact_id=("text", "The source's id of the contact, kept exactly."),
-        email=("text", "E-mail address as the source has it."),
-        phone=("text", "Phone number as the source has it."),
+        contact_id=("identifier", "The source's id of the contact, kept exactly."),
+        email=("identifier", "E-mail address as the source has it."),
+        phone=("identifier", "Phone number as the source has it."),
         phone_country=(
             "text",
             "ISO 3166 country that a national phone number is read in.",
@@ -127,7 +140,7 @@ CONTACTS = Entity(
             "timestamp",
             "When the source deleted the contact, UTC; null while it lives.",
         ),
-        merged_into_id=("text", "The contact that the source merged this one into."),
+        merged_into_id=("identifier", "The contact that the source merged this one into."),
         merged_ids=(
             "text",
             "Contacts that the source merged into this one, parted by semicolons.",
@@ -151,11 +164,11 @@ ORDERS = Entity(
     "One row per order of a source, its latest version.",
     ("order_id",),
     _columns(
-        order_id=("text", "The source's id of the order, kept exactly."),
-        customer_id=("text", "The source's id of the customer; null for a guest."),
-        anonymous_id=("text", "The device the order was placed from."),
-        email=("text", "E-mail address given with the order."),
-        phone=("text", "Phone number given with the order."),
+        order_id=("identifier", "The source's id of the order, kept exactly."),
+        customer_id=("identifier", "The source's id of the customer; null for a guest."),
+        anonymous_id=("identifier", "The device the order was placed from."),
+        email=("identifier", "E-mail address given with the order."),
+        phone=("identifier", "Phone number given with the order."),
         status=("text", "placed, paid, shipped, cancelled or refunded."),
         ordered_at=("timestamp", "When it was placed, UTC."),
         updated_at=("timestamp", "When the source last changed it, UTC."),
@@ -182,12 +195,12 @@ ORDER_LINES = Entity(
     "One row per line of an order, its latest version.",
     ("order_id", "line_number"),
     _columns(
-        order_id=("text", "The order the line belongs to."),
+        order_id=("identifier", "The order the line belongs to."),
         line_number=(
-            "text",
+            "identifier",
             "The source's number of the line, else its position in the file.",
         ),
-        product_id=("text", "The product sold."),
+        product_id=("identifier", "The product sold."),
         quantity=("quantity", "How many."),
         unit_price=("money", "Price of one, in the order's currency."),
         discount_amount=("money", "Discount on the line."),
@@ -208,12 +221,12 @@ REFUNDS = Entity(
     "One row per refund of a source, its latest version.",
     ("refund_id",),
     _columns(
-        refund_id=("text", "The source's id of the refund, else the key of the row."),
+        refund_id=("identifier", "The source's id of the refund, else the key of the row."),
         order_id=(
-            "text",
+            "identifier",
             "The order it pays back; null where the source does not say.",
         ),
-        customer_id=("text", "The customer it is paid to, where no order is named."),
+        customer_id=("identifier", "The customer it is paid to, where no order is named."),
         refunded_at=("timestamp", "When it was paid back, UTC."),
         amount=("money", "What was paid back, positive."),
         currency=("text", "ISO 4217 code of the amount."),
@@ -232,7 +245,7 @@ PRODUCTS = Entity(
     "One row per product of a source, its latest version.",
     ("product_id",),
     _columns(
-        product_id=("text", "The source's id of the product."),
+        product_id=("identifier", "The source's id of the product."),
         name=("text", "Name of the product."),
         category=("text", "Path of its category."),
         brand=("text", "Brand."),
@@ -252,14 +265,14 @@ CONSENTS = Entity(
     ("consent_id",),
     _columns(
         consent_id=(
-            "text",
+            "identifier",
             "The source's id of the record, else the fingerprint of the row.",
         ),
         subject_type=(
             "text",
             "Type of the identifier of the person, such as email or user_id.",
         ),
-        subject_id=("text", "That identifier."),
+        subject_id=("identifier", "That identifier."),
         purpose=("text", "Purpose or category that was decided on."),
         state=("text", "granted, denied, withdrawn, expired or pending."),
         decided_at=("timestamp", "When the person decided, UTC."),
@@ -280,9 +293,9 @@ MEMBERSHIPS = Entity(
     "One row per subject on a list (campaign, list, coupon) of a source.",
     ("list_id", "subject_id"),
     _columns(
-        list_id=("text", "The source's id of the campaign, list or coupon."),
+        list_id=("identifier", "The source's id of the campaign, list or coupon."),
         subject_type=("text", "Type of the identifier of the person."),
-        subject_id=("text", "That identifier."),
+        subject_id=("identifier", "That identifier."),
         joined_at=("timestamp", "When the person came onto it, UTC."),
         left_at=("timestamp", "When the person left it, UTC; null while on it."),
         updated_at=("timestamp", "When the source last changed it, UTC."),

@@ -36,11 +36,14 @@ def lag(value: Any) -> timedelta | int:
             raise ValueError("expected a number of 1 or more")
         return value
     try:
-        return duration(value)
+        back = duration(value)
     except ValueError:
         raise ValueError(
             "expected a duration such as '10 minutes', or a number where the cursor counts"
         ) from None
+    if not back:
+        raise ValueError("expected a duration of 1 second or more; drop `lag` where none is wanted")
+    return back
 
 
 Lag = Annotated[timedelta | int, BeforeValidator(lag)]

@@ -27,6 +27,15 @@ def _zone(name: str) -> str:
     return name
 
 
+def _delimiter(mark: str) -> str:
+    """Readers of CSV look for one byte, which may not be what ends a row or quotes a value."""
+    if len(mark) != 1 or not mark.isascii() or mark in '"\r\n\0':
+        raise ValueError(
+            "expected one ASCII character that is no quote and no line end, such as , ; | or a tab"
+        )
+    return mark
+
+
 class _Options(Declared):
     timezone: Annotated[str, AfterValidator(_zone)] = Field(
         "UTC", description="Zone of times that name none; UTC when not given."
@@ -49,11 +58,10 @@ class FilesOptions(_Options):
         description="What the bucket asks for, and in `kwargs` below it what fsspec is told "
         "besides; see [files in a bucket](../how-to/read-a-bucket.md).",
     )
-    delimiter: str = Field(
+    delimiter: Annotated[str, AfterValidator(_delimiter)] = Field(
         ",",
-        min_length=1,
-        max_length=1,
         description="What parts the columns of CSV files; a comma when not given.",
+        json_schema_extra={"minLength": 1, "maxLength": 1},
     )
 
 

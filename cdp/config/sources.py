@@ -7,12 +7,14 @@ source. Does not belong here: reading any source (`ingestion/`) or writing model
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import sqlglot
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     ValidationError,
@@ -22,6 +24,7 @@ from pydantic import (
 )
 from sqlglot import exp
 
+from cdp.config.constants import Value, constant_text
 from cdp.config.contract import ENTITIES
 from cdp.config.declared import Declared, Duration, EnvReference, Lag, Text
 from cdp.config.source_options import OPTIONS, names_of
@@ -36,7 +39,13 @@ _RESERVED = ("files", "loads", "quarantine")
 class Constant(Declared):
     """A canonical column that is the same for every row."""
 
-    value: str | int | bool
+    value: Value
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        """A day or a moment without quotes is one to YAML already."""
+        return value.isoformat() if isinstance(value, date) else value
 
 
 class Expression(Declared):
@@ -67,7 +76,19 @@ _BEYOND_THE_ROW = (
     exp.UDTF,
     exp.Window,
 )
-_OF_THE_MOMENT = (exp.Rand, exp.Randn, exp.Randstr, exp.SessionUser, exp.Uuid, exp.Version)
+_OF_THE_MOMENT = (
+    exp.Localtime,
+    exp.Localtimestamp,
+    exp.Rand,
+    exp.Randn,
+    exp.Randstr,
+    exp.SessionUser,
+    exp.UtcDate,
+    exp.UtcTime,
+    exp.UtcTimestamp,
+    exp.Uuid,
+    exp.Version,
+)
 
 
 def parse_expression(sql: str) -> exp.Expr:
@@ -91,6 +112,23 @@ def parse_expression(sql: str) -> exp.Expr:
         if isinstance(node, exp.Anonymous):
             raise ValueError(f"the function {node.name} is not one that every engine has")
     return tree
+
+
+def _source_column(name: str) -> str:
+    """The name of a source column that staging reads: one that a JSON path and dbt can hold."""
+    if not name.strip():
+        raise ValueError("expected the name of a source column; it is blank")
+    if '"' in name:
+        raise ValueError("a source column that is read may not have a quote in its name")
+    if any(mark in name for mark in _MARKS):
+        raise ValueError("a source column may not have {{, {%, {# or a backslash in its name")
+    return name
+
+
+SourceColumn = Annotated[str, AfterValidator(_source_column)]
+
+_MARKS = ("{{", "{%", "{#", "\\", "\x00")
+"""What dbt takes for its own, and what ends no text as it should."""
 
 
 class Map(Declared):
@@ -122,13 +160,14 @@ class Map(Declared):
             raise ValueError(f"{self.entity} needs the column '{missing[0]}'")
         if self.where is not None:
             parse_expression(self.where)
-        if any('"' in value for value in self.columns.values() if isinstance(value, str)):
-            raise ValueError("a source column that is mapped may not have a quote in its name")
+        for value in self.columns.values():
+            if isinstance(value, str):
+                _source_column(value)
         texts = [
             self.where or "",
             *(_text_of(value) for value in self.columns.values()),
         ]
-        if any(mark in text for text in texts for mark in ("{{", "{%", "{#", "\\", "\x00")):
+        if any(mark in text for text in texts for mark in _MARKS):
             raise ValueError("a mapping may not contain {{, {%, {# or a backslash")
         return self
 
@@ -161,8 +200,10 @@ class Stream(Declared):
     table: str | None = Field(None, description="Table or view (kind: database).")
     endpoint: dict[str, Any] | None = Field(None, description="Endpoint (kind: rest_api).")
     format: Literal["segment", "ndjson", "json", "csv", "parquet"] | None = None
-    key: tuple[str, ...] = Field((), description="Source columns that identify a row.")
-    version: str | None = Field(None, description="Source column that orders versions of a key.")
+    key: tuple[SourceColumn, ...] = Field((), description="Source columns that identify a row.")
+    version: SourceColumn | None = Field(
+        None, description="Source column that orders versions of a key."
+    )
     cursor: str | None = Field(None, description="Column by which new rows are asked for.")
     lag: Lag | None = Field(
         None,
@@ -360,7 +401,28 @@ def _source(text: YamlText, name: str, body: Any) -> Source:
         OPTIONS[made.kind](**made.options)
     except ValidationError as error:
         raise _at_its_line(text, ("sources", name, "options"), error) from error
+    _check_constants(text, made)
     return made
+
+
+def _check_constants(text: YamlText, source: Source) -> None:
+    """A constant that its column cannot hold would fail every run of the models."""
+    for name, stream in source.streams.items():
+        for place, each in enumerate(stream.maps):
+            columns = ENTITIES[each.entity].columns
+            for column, value in each.columns.items():
+                if not isinstance(value, Constant):
+                    continue
+                kind = columns[column].type
+                try:
+                    constant_text(value.value, kind)
+                except ValueError as error:
+                    where = ("streams", name, "maps", place, "columns", column, "value")
+                    raise text.error(
+                        ("sources", source.name, *where),
+                        f"'{value.value}' is no {kind}, which {column} of {each.entity} is; "
+                        f"{error}",
+                    ) from None
 
 
 def _at_its_line(text: YamlText, above: KeyPath, error: ValidationError) -> ConfigError:

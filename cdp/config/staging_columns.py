@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from cdp.config.constants import constant_text
 from cdp.config.contract import WAREHOUSE_TYPES, Column
 from cdp.config.sources import Constant, Expression, parse_expression
 from cdp.config.staged import GENERATED_KEYS, StagedEntity, column_names, json_path, output_columns
@@ -82,7 +83,8 @@ class MapSql:
         """Which rows of the stream the map takes; None where it takes all."""
         if self._map.where is None:
             return None
-        return f"coalesce({_expression(self._map.where, self.paths, self._nests)}, false)"
+        where = _as_jinja_argument(_expression(self._map.where, self.paths, self._nests))
+        return f"coalesce({{{{ or_null({where}, 'fields') }}}}, false)"
 
     def selects(self) -> list[str]:
         """Every canonical column of the entity, and what it has besides."""
@@ -102,17 +104,24 @@ class MapSql:
                 return "position" if name == "line_number" else "row_key"
             return f"cast(null as {WAREHOUSE_TYPES[column.type]})"
         if isinstance(value, Constant):
-            literal = str(value.value).lower() if isinstance(value.value, bool) else value.value
-            text = exp.Literal.string(str(literal)).sql(dialect="duckdb")
+            told = constant_text(value.value, column.type)
+            text = exp.Literal.string(told).sql(dialect="duckdb")
+            if column.type == "timestamp":
+                return typed(text, column, self._staged.zone)
             return f"cast({text} as {WAREHOUSE_TYPES[column.type]})"
         if isinstance(value, Expression):
-            sql = _expression(value.sql, self.paths, self._nests)
+            sql = _as_jinja_argument(_expression(value.sql, self.paths, self._nests))
+            # Landing keeps out rows that it fails on; those of before it did must not stop a run.
+            made = f"or_null({sql}, 'fields')"
             if column.type == "timestamp":
                 # Its text keeps the zone that it names, which a cast to a time would drop.
-                return typed(f"cast({sql} as varchar)", column, self._staged.zone)
-            text = _as_jinja_argument(sql)
-            # Landing keeps out rows that it fails on; those of before it did must not stop a run.
-            return f"{{{{ try_cast_to({text}, '{WAREHOUSE_TYPES[column.type]}') }}}}"
+                text = f"'cast(' ~ {made} ~ ' as varchar)'"
+                return f"{{{{ as_utc({text}, '{self._staged.zone}') }}}}"
+            if column.type == "identifier":
+                return f"{{{{ text_id('cast(' ~ {made} ~ ' as varchar)') }}}}"
+            return f"{{{{ try_cast_to({made}, '{WAREHOUSE_TYPES[column.type]}') }}}}"
+        if column.type == "identifier":
+            return id_of(self.paths, json_path(value, nests=self._nests))
         return typed(self._source_column(value), column, self._staged.zone)
 
 
@@ -142,8 +151,12 @@ def field_of(paths: list[str], path: str) -> str:
     return f"{{{{ json_field('fields', paths, {paths.index(path)}) }}}}"
 
 
+def id_of(paths: list[str], path: str) -> str:
+    return f"{{{{ json_id('payload', 'fields', paths, {paths.index(path)}) }}}}"
+
+
 def typed(text: str, column: Column, zone: str = "UTC") -> str:
-    if column.type == "json":
+    if column.type in ("json", "identifier"):
         return text
     quoted = _as_jinja_argument(text)
     if column.type == "timestamp":

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from cdp.config.segment_paths import SEGMENT_PATHS
 from cdp.config.staged import LINEAGE, StagedEntity, output_columns
-from cdp.config.staging_columns import MapSql, field_of, paths_header, typed
+from cdp.config.staging_columns import MapSql, field_of, id_of, paths_header, typed
 
 HEADER = "-- Generated from config/sources.yml by `cdp generate`; change that file instead.\n"
 
@@ -112,7 +112,8 @@ def _events(staged: StagedEntity) -> str:
         for name, column in columns.items():
             if name in times:
                 continue
-            texts = [field_of(paths, path) for path in SEGMENT_PATHS[name]]
+            of = id_of if column.type == "identifier" else field_of
+            texts = [of(paths, path) for path in SEGMENT_PATHS[name]]
             text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
             if name in ("event_type",):
                 text = f"lower({text})"

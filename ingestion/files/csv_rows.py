@@ -19,7 +19,7 @@ import pyarrow.csv as pacsv
 
 from ingestion.files.csv_records import Part, read_parts
 from ingestion.files.lines import Ending
-from ingestion.files.tables import BATCH, NO_ROWS, TableRows, at, refused_at
+from ingestion.files.tables import NO_ROWS, TableRows, at, pieces, refused_at
 from ingestion.judging import RawRows
 from ingestion.rows import as_json_rows
 
@@ -104,10 +104,12 @@ def _rows(
     numbers = before + numbers[~np.isin(numbers, skipped)]
     table, numbers = _without_bad_text(table, numbers, path, refused)
     yield TableRows(NO_ROWS, refused)
-    # In batches: a row names its columns, so that it may be many times as long as its record.
-    for start in range(0, len(table), BATCH):
-        texts = as_json_rows(cursor, table.slice(start, BATCH))
-        yield TableRows(RawRows(texts, at(path, numbers[start : start + BATCH])))
+    start = 0
+    # A row names its columns, so that it may be many times as long as its record.
+    for piece in pieces(table):
+        texts = as_json_rows(cursor, piece)
+        yield TableRows(RawRows(texts, at(path, numbers[start : start + len(piece)])))
+        start += len(piece)
     return count
 
 
@@ -159,7 +161,7 @@ def _set_aside(
     spans: list[tuple[int, int, str]] = []
     for first, after, fields in _records(content, delimiter):
         record = b"".join(lines[first:after])
-        if open_quote and after >= len(lines) and record.count(b'"') % 2 == 1:
+        if open_quote and after >= len(lines) and _goes_on(record, delimiter):
             spans.append((first, first + 1, "malformed_row"))
         elif len(fields) != columns and not _is_utf8(record):
             spans.append((first, after, "invalid_utf8"))
@@ -168,6 +170,13 @@ def _set_aside(
         aside[row] = (reason, b"".join(lines[first:after]).rstrip(b"\r\n"))
         lines[first:after] = [row.encode() + b"\n"]
     return b"".join(lines)
+
+
+def _goes_on(record: bytes, delimiter: str) -> bool:
+    """Whether a quote is open at its end; in a value that begins without one it is a letter."""
+    text = record.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    told = csv.reader(io.StringIO(f"{text}\nnext", newline=""), delimiter=delimiter)
+    return len(list(told)) == 1
 
 
 def _unique(header: list[str]) -> list[str]:

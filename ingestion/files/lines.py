@@ -16,8 +16,13 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 
+from ingestion.envelope import MAX_ROW_BYTES
+
 BLOCK = 16 * 1024 * 1024
 PIECE = 128 * 1024
+
+_KEPT = MAX_ROW_BYTES + 2
+"""Bytes of an unfinished line: more than a row may have, also where the last is of a line end."""
 
 
 @dataclass(frozen=True)
@@ -52,25 +57,35 @@ def read_lines(raw: BinaryIO, ending: Ending) -> Iterator[LineBlock]:
     """Yield the lines of a file, plain or gzip, UTF-8 or UTF-16 by its byte-order mark.
 
     Damage of the compression ends the lines where it begins; `ending` says so, and the bytes before
-    it that make no whole line come as the last line.
+    it that make no whole line come as the last line. Of a line that does not end within a block, as
+    much is kept as shows that it is larger than any row may be.
     """
     pending = b""
     number = 1
     for block in read_blocks(raw, ending):
-        data = pending + block if pending else block
-        cut = data.rfind(b"\n")
+        cut = block.rfind(b"\n")
         if cut < 0:
-            pending = data
+            pending = _begun(pending, block)
             continue
-        whole, pending = data[: cut + 1], data[cut + 1 :]
+        if pending:
+            first = block.find(b"\n")
+            block = _begun(pending, block[:first]) + block[first:]
+            cut = block.rfind(b"\n")
+        whole, pending = block[: cut + 1], _begun(b"", block[cut + 1 :])
         lines = _split(whole)
         yield LineBlock(lines, number)
         number += len(lines)
     ending.whole_lines = number - 1
     if pending:
-        yield LineBlock(pa.array([pending.rstrip(b"\r")], pa.binary()), number)
+        last = pending if len(pending) == _KEPT else pending.rstrip(b"\r")
+        yield LineBlock(pa.array([last], pa.binary()), number)
         number += 1
     ending.lines = number - 1
+
+
+def _begun(line: bytes, more: bytes) -> bytes:
+    """A line that goes on, no longer than it takes to be refused."""
+    return line + more[: _KEPT - len(line)]
 
 
 def read_blocks(raw: BinaryIO, ending: Ending) -> Iterator[bytes]:
@@ -137,17 +152,23 @@ def _decompressed(raw: BinaryIO, ending: Ending) -> Iterator[bytes]:
 
 
 def _decoded(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Take off a UTF-8 mark; turn UTF-16 into UTF-8."""
+    """Take off a UTF-8 mark; turn UTF-16 into UTF-8.
+
+    Halves of characters become bytes that are no UTF-8, and so does what is left of one at the end:
+    whose row they stand in is refused for it.
+    """
     decoder: codecs.IncrementalDecoder | None = None
     first = True
     for block in blocks:
         if first:
             first = False
             if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+                decoder = codecs.getincrementaldecoder("utf-16")(errors="surrogatepass")
             elif block.startswith(codecs.BOM_UTF8):
                 block = block[3:]
         yield decoder.decode(block).encode("utf-8", "surrogatepass") if decoder else block
+    if decoder and (rest := decoder.getstate()[0]):
+        yield b"\xff" + rest
 
 
 class _Prefixed:

@@ -25,6 +25,14 @@ from ingestion.judging import RawRows
 from ingestion.rows import as_json_rows
 
 BATCH = 200_000
+"""Rows that are told as JSON at once, where they are small."""
+
+BATCH_BYTES = 16 << 20
+"""Bytes of rows that are told as JSON at once. No column of text may hold 2 GiB."""
+
+READ_AT_ONCE = 1_024
+"""Rows of a Parquet file that are unpacked before anybody knows how large they are: a value that
+stands in it once may be that of any number of rows."""
 
 LARGEST_PIECE = 2 << 30
 """Bytes, unpacked, of what a Parquet file lets be read in one piece only."""
@@ -68,22 +76,69 @@ def read_parquet(
             yield refused_at(path, 1, "too_large_unpacked")
             return
     number = 1
-    batches = file.iter_batches(batch_size=BATCH)
+    batches = _batches(file)
     while True:
         try:
-            batch = next(batches, None)
+            table = next(batches, None)
         except (pa.ArrowException, OSError):
             yield refused_at(path, number, "unreadable_file")
             return
-        if batch is None:
+        if table is None:
             return
-        table = pa.Table.from_batches([batch])
         holder = next((n for n in ("payload", "message", "json") if n in table.schema.names), None)
         texts = _messages(table[holder]) if messages and holder else None
         if texts is None:
             texts = as_json_rows(cursor, table, keep_types=messages)
         yield TableRows(RawRows(texts, at(path, np.arange(number, number + len(texts)))))
         number += len(texts)
+
+
+def _batches(file: pq.ParquetFile) -> Iterator[pa.Table]:
+    """The rows of a file, as many at a time as together have a bounded size."""
+    gathered: list[pa.Table] = []
+    rows = size = 0
+    batches = file.iter_batches(batch_size=READ_AT_ONCE)
+    try:
+        for batch in batches:
+            for piece in pieces(_decoded(pa.Table.from_batches([batch]))):
+                more = _told_size(piece)
+                if gathered and (rows + len(piece) > BATCH or size + more > BATCH_BYTES):
+                    yield pa.concat_tables(gathered)
+                    gathered, rows, size = [], 0, 0
+                gathered.append(piece)
+                rows, size = rows + len(piece), size + more
+    except (pa.ArrowException, OSError):
+        # What came before a page that cannot be read can.
+        if gathered:
+            yield pa.concat_tables(gathered)
+        raise
+    if gathered:
+        yield pa.concat_tables(gathered)
+
+
+def pieces(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows of a table in parts, as many at a time as together have a bounded size."""
+    if not len(table):
+        return
+    share = max(1, _told_size(table) // len(table))
+    step = max(1, min(BATCH, BATCH_BYTES // share))
+    for start in range(0, len(table), step):
+        yield table.slice(start, step)
+
+
+def _told_size(table: pa.Table) -> int:
+    """About how many bytes rows have as JSON, in which each names its columns."""
+    names = sum(len(name.encode()) + 6 for name in table.schema.names)
+    return int(table.nbytes) + names * len(table)
+
+
+def _decoded(table: pa.Table) -> pa.Table:
+    """Every value where it stands, instead of a number that refers to it."""
+    for index, field_ in enumerate(table.schema):
+        if pa.types.is_dictionary(field_.type):
+            column = table.column(index).cast(field_.type.value_type)
+            table = table.set_column(index, field_.name, column)
+    return table
 
 
 def _messages(column: pa.ChunkedArray) -> pa.Array | None:

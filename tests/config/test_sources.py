@@ -184,7 +184,11 @@ def test_an_option_that_its_kind_does_not_know_is_refused(
         ("database", {}, "options.url"),
         ("rest_api", {}, "options.base_url: Field required"),
         ("files", {"location": "x", "settle": "soon"}, "options.settle: expected a duration"),
-        ("files", {"location": "x", "delimiter": ";;"}, "options.delimiter"),
+        ("files", {"location": "x", "delimiter": ";;"}, "options.delimiter: expected one ASCII"),
+        ("files", {"location": "x", "delimiter": ""}, "options.delimiter: expected one ASCII"),
+        ("files", {"location": "x", "delimiter": '"'}, "options.delimiter: expected one ASCII"),
+        ("files", {"location": "x", "delimiter": "\n"}, "options.delimiter: expected one ASCII"),
+        ("files", {"location": "x", "delimiter": "¦"}, "options.delimiter: expected one ASCII"),
         ("files", {"location": ["x"]}, "options.location"),
         ("database", {"url": {"env": "lower"}}, "options.url"),
         ("database", {"url": "sqlite://", "timezone": "Mars"}, "options.timezone: none that is"),
@@ -219,6 +223,11 @@ def test_every_option_is_documented(kind: str) -> None:
         ("files", {"format": "segment", "maps": [], "key": ["id"]}, "drop `key`"),
         ("files", {"clolumns": {}}, "no key here is called 'clolumns'"),
         ("files", {"kye": ["no"]}, "did you mean 'key'?"),
+        ("files", {"key": ['N"o']}, "key: a source column that is read may not have a quote"),
+        ("files", {"key": [""]}, "key: expected the name of a source column; it is blank"),
+        ("files", {"key": ["{{ x }}"]}, "key: a source column may not have {{"),
+        ("files", {"version": " "}, "version: expected the name of a source column"),
+        ("database", {"cursor": "at", "lag": "0 seconds"}, "expected a duration of 1 second or"),
     ],
 )
 def test_a_key_of_a_stream_that_would_mean_nothing_is_refused(
@@ -288,6 +297,10 @@ HOSTILE = [
     "random()",
     "uuid()",
     "current_timestamp",
+    "localtimestamp",
+    "localtime",
+    "strftime(localtimestamp(), '%Y')",
+    "utc_timestamp()",
     "current_user",
     "(" * 900 + "1" + ")" * 900,
     "",
@@ -329,3 +342,45 @@ def test_a_comment_in_an_expression_hides_nothing_behind_it(tmp_path: Path) -> N
     sources = load(tmp_path, mapped(columns={"order_id": "No", "status": {"sql": "Kind -- x"}}))
     model = models(sources)["till/stg_till__orders.sql"]
     assert "--" not in model.split("\n", 1)[1].replace("-- A comparison", "")
+
+
+WRONG_CONSTANTS: dict[str, tuple[str, list[Any]]] = {
+    "total_amount": ("money", ["abc", "12,50", ".nan", "1e15", "1.00001", "true", "''"]),
+    "ordered_at": ("timestamp", ["soon", "'2026-13-01'", "12", "infinity", "'0000-01-01'"]),
+    "order_id": ("identifier", ["' '", "true"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "value"),
+    [(column, kind, each) for column, (kind, all_) in WRONG_CONSTANTS.items() for each in all_],
+)
+def test_a_constant_that_its_column_cannot_hold_is_refused_at_its_line(
+    tmp_path: Path, column: str, kind: str, value: str
+) -> None:
+    text = mapped(columns={"order_id": "No", column: {"value": "HERE"}}).replace("HERE", value)
+    with pytest.raises(ConfigError, match=f"is no {kind}, which {column} of orders is; expected"):
+        load(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, text)
+    assert text.splitlines()[(error.value.line or 0) - 1].strip() == f"value: {value}"
+
+
+@pytest.mark.parametrize(
+    ("entity", "column", "value", "told"),
+    [
+        ("orders", "total_amount", "12.5", "cast('12.5' as decimal(18,4))"),
+        ("orders", "total_amount", "1e3", "cast('1000' as decimal(18,4))"),
+        ("orders", "order_id", "7", "cast('7' as varchar)"),
+        ("orders", "ordered_at", "2026-06-01", "2026-06-01 00:00:00"),
+        ("orders", "ordered_at", "2026-06-01T12:00:00+02:00", "2026-06-01 12:00:00+02:00"),
+        ("customers", "birth_date", "1990-02-28", "cast('1990-02-28' as date)"),
+    ],
+)
+def test_a_constant_is_taken_as_people_write_it(
+    tmp_path: Path, entity: str, column: str, value: str, told: str
+) -> None:
+    key = "order_id" if entity == "orders" else "contact_id"
+    columns = {key: "No", column: {"value": "HERE"}}
+    sources = load(tmp_path, mapped(entity=entity, columns=columns).replace("HERE", value))
+    assert told in models(sources)[f"till/stg_till__{entity}.sql"]

@@ -53,11 +53,12 @@ def fate(row: bytes, latest: datetime) -> str | None:
 def _message(value: dict[str, Any], latest: datetime) -> str | None:
     if not isinstance(value.get("type"), str) or value["type"].lower() not in CALLS:
         return "unknown_type"
-    message = _first(value, "messageId", "message_id")
-    if message is not None and (len(_told(message)) > 255 or _is_no_text(_told(message))):
+    message = _id(value, "messageId", "message_id")
+    told_message = _told(_first(value, "messageId", "message_id")).strip(" ")
+    if len(message or "") > 255 or (message is None and told_message):
         return "bad_message_id"
-    ids = [_first(value, "userId", "user_id"), _first(value, "anonymousId", "anonymous_id")]
-    if not any(_is_id(each) for each in ids) and not _email(value):
+    ids = _id(value, "userId", "user_id"), _id(value, "anonymousId", "anonymous_id")
+    if not any(ids) and not _email(value):
         return "missing_identity"
     names = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
     told = [value.get(name) for name in names]
@@ -89,7 +90,15 @@ def _moment(value: Any) -> datetime | None:
     if value is None or isinstance(value, bool | dict | list):
         return None
     text = _told(value)
-    if re.fullmatch(r"\d{12,14}(\.0+)?", text):
+    for digits, form in ((12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S")):
+        if re.fullmatch(rf"\d{{{digits}}}", text):
+            try:
+                return (
+                    datetime.strptime(text + "Z", form + "%z").astimezone(UTC).replace(tzinfo=None)
+                )
+            except ValueError:
+                return None
+    if re.fullmatch(r"\d{13}(\.0+)?", text):
         return datetime(1970, 1, 1) + timedelta(milliseconds=int(text.split(".")[0]))
     if re.fullmatch(r"\d{9,10}(\.\d+)?", text):
         return datetime(1970, 1, 1) + timedelta(seconds=float(text))
@@ -106,19 +115,17 @@ def _email(value: dict[str, Any]) -> bool:
     places = [value.get("traits"), value.get("context")]
     if isinstance(places[1], dict):
         places[1] = places[1].get("traits")
-    found = [each.get("email") for each in places if isinstance(each, dict)]
-    email = next((each for each in found if each is not None), None)
-    return email is not None and bool(_told(email).strip(" "))
+    return any(_id(each, "email") for each in places if isinstance(each, dict))
 
 
-def _is_id(value: Any) -> bool:
-    text = _told(value).strip(" ")
-    return bool(text) and not _is_no_text(text)
-
-
-def _is_no_text(text: str) -> bool:
-    """Whether a text is how an object, a list or a boolean is written."""
-    return text.startswith(('{"', "{}", "[")) or text in ("true", "false")
+def _id(value: dict[str, Any], *names: str) -> str | None:
+    """The first of the members that is an id."""
+    for name in names:
+        if isinstance(value.get(name), bool | dict | list):
+            continue
+        if text := _told(value.get(name)).strip(" "):
+            return text
+    return None
 
 
 def _first(value: dict[str, Any], *names: str) -> Any:

@@ -86,6 +86,31 @@ def test_what_parquet_lets_be_read_whole_only_has_a_limit(
     assert (landing.landed("crm"), landing.reasons()) == (1, {"too_large_unpacked": 1})
 
 
+@pytest.mark.parametrize("messages", [True, False], ids=["messages", "rows"])
+def test_rows_of_parquet_are_told_in_pieces_of_a_bounded_size(
+    monkeypatch: pytest.MonkeyPatch, messages: bool
+) -> None:
+    """As one column of text they would be larger than one may be."""
+    monkeypatch.setattr(tables, "BATCH_BYTES", 100_000)
+    monkeypatch.setattr(tables, "READ_AT_ONCE", 64)
+    texts = pa.array([f"{number:03}" + "a" * 2_000 for number in range(300)])
+    found = []
+    for column in (texts, texts.dictionary_encode(), pa.array(["b"] * 300)):
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({"message": column}), buffer, row_group_size=70)
+        buffer.seek(0)
+        read = tables.read_parquet(buffer, "x", duckdb.connect(), messages=messages)
+        batches = [batch.rows for batch in read]
+        assert sum(len(rows.texts) for rows in batches) == 300
+        assert [at for rows in batches for at in rows.positions.to_pylist()] == [
+            f"x:{number}" for number in range(1, 301)
+        ]
+        assert all(rows.texts.nbytes < 120_000 for rows in batches)
+        found.append(len(batches))
+    assert min(found[:2]) > 5
+    assert found[2] == 1
+
+
 def test_a_damaged_page_of_parquet_is_refused_and_its_neighbours_land(landing: Landing) -> None:
     declare(landing, "parquet")
     buffer = io.BytesIO()
@@ -127,6 +152,35 @@ def test_a_quote_that_nothing_closes_costs_its_own_line(crm: Landing) -> None:
     assert crm.rows("SELECT reason, position, raw_bytes FROM raw.quarantine") == [
         ("malformed_row", "open.csv:3", b'2,"b@example.org')
     ]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"], ids=["no end", "line feed", "both"])
+def test_a_quote_in_the_midst_of_the_last_value_is_a_letter(crm: Landing, end: bytes) -> None:
+    crm.put("pipes.csv", b'Id,Mail\n1,a@example.org\n2,5" pipe' + end, "crm")
+    crm.land("crm")
+    assert [row["Mail"] for row in crm.payloads("crm")] == ["a@example.org", '5" pipe']
+    assert crm.reasons() == {}
+
+
+BROKEN_UTF16 = {
+    "half a character": lambda text: text.replace(b"?\x00", b"\x00\xd8"),
+    "the other half": lambda text: text.replace(b"?\x00", b"\x00\xdc"),
+    "half a unit at the end": lambda text: text[: text.rindex(b"\n")] + b"\n",
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+@pytest.mark.parametrize("broken", BROKEN_UTF16.values(), ids=BROKEN_UTF16)
+def test_half_characters_of_utf16_are_no_text(landing: Landing, form: str, broken: Any) -> None:
+    """Put in their place, U+FFFD would land as what somebody wrote."""
+    declare(landing, form)
+    row = "1,a?@example.org\n" if form == "csv" else '{"Id":"1","Mail":"a?"}\n'
+    head = "Id,Mail\n" if form == "csv" else ""
+    good = row.replace("?", "").replace("1", "0", 1)
+    landing.put(f"bad.{form}", broken((head + good + row).encode("utf-16")), "crm")
+    landing.land("crm")
+    assert [each["Id"] for each in landing.payloads("crm")] == ["0"]
+    assert landing.reasons() == {"invalid_utf8": 1}
 
 
 def test_quotes_that_close_may_hold_lines_and_delimiters(crm: Landing) -> None:
@@ -301,6 +355,25 @@ def test_a_value_that_an_expression_fails_on_is_kept_out_alone(landing: Landing)
     ]
 
 
+LARGEST = b"a" * MAX_ROW_BYTES
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""], ids=["line feed", "both", "no end"])
+@pytest.mark.parametrize("more", [b"", b"a", b"aa", b"a\r", b"\ra", LARGEST], ids=len)
+def test_of_a_line_that_does_not_end_in_a_block_only_what_refuses_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch, more: bytes, end: bytes
+) -> None:
+    monkeypatch.setattr(lines, "BLOCK", 1 << 20)
+    ending = lines.Ending()
+    content = b"1\n" + LARGEST + more + end + (b"3\n" if end else b"")
+    blocks = list(lines.read_lines(io.BytesIO(content), ending))
+    first, long, *rest = [line for block in blocks for line in block.lines.to_pylist()]
+    assert (first, rest) == (b"1", [b"3"] if end else [])
+    assert ending.lines == 2 + len(rest)
+    assert len(long) <= MAX_ROW_BYTES + 2
+    assert (long == LARGEST) if not more else (len(long) > MAX_ROW_BYTES)
+
+
 def test_what_unpacks_to_more_than_memory_holds_costs_itself() -> None:
     """Files of some kB that unpack to hundreds of MB, read by a process that may not hold them."""
     done = subprocess.run(
@@ -318,6 +391,8 @@ def test_what_unpacks_to_more_than_memory_holds_costs_itself() -> None:
         "value.csv.gz": [first, "too_large", last],
         "text.json.gz": ['{"Id":1}', f"{MAX_ROW_BYTES + 1} bytes", '{"Id":3}'],
         "deep.json.gz": ['{"Id":1}', "truncated_file"],
+        "wide.parquet": ["24000 rows"],
+        "line.ndjson.gz": ['{"Id":1}', f"{MAX_ROW_BYTES + 2} bytes", '{"Id":3}'],
     }
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from tests.ingestion.landing import Landing, lines
 
 CLICK: dict[str, Any] = {
@@ -72,6 +74,29 @@ def test_a_time_without_a_zone_is_read_on_the_clocks_of_the_source(landing: Land
     ]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("value", ["at", {"sql": "at || ''"}], ids=["column", "expression"])
+def test_what_staging_could_not_read_as_a_time_is_kept_out(
+    landing: Landing, zone: str, value: Any
+) -> None:
+    """Each is a time to the engine; the first two are beyond what it can show on some clocks."""
+    order = {"entity": "orders", "columns": {"order_id": "name", "ordered_at": value}}
+    declare(landing, order, zone=zone, key=["name"])
+    times = {
+        "first": "290309-12-22 (BC) 00:00:00",
+        "last": "294247-01-10 04:00:54",
+        "endless": "infinity",
+        "endless before": "-infinity",
+        "local": "2026-06-01 12:00:00",
+        "short name": "2026-06-01 12:00:00 EST",
+    }
+    names = landed(landing, *({"name": name, "at": at} for name, at in times.items()))
+    beyond = {"UTC": set[str](), "Europe/Berlin": {"first"}, "America/New_York": {"first", "last"}}
+    refused = {"endless", "endless before"} | beyond[zone]
+    assert set(names) == set(times) - refused
+    assert landing.reasons() == {"type_mismatch": len(refused)}
+
+
 ORDER = {"entity": "orders", "columns": {"order_id": "order"}}
 PRODUCT = {"entity": "products", "columns": {"product_id": "sku"}}
 
@@ -81,6 +106,20 @@ def test_a_row_without_the_key_of_its_entity_is_kept_out(landing: Landing) -> No
     rows = [{"name": "whole", "order": "1"}, {"name": "blank", "order": " "}, {"name": "bare"}]
     assert landed(landing, *rows) == ["whole"]
     assert landing.reasons() == {"missing_key": 2}
+
+
+def test_an_object_is_no_key_of_an_entity(landing: Landing) -> None:
+    """In staging it is null, where every such row would be the same entity."""
+    declare(
+        landing,
+        {"entity": "products", "columns": {"product_id": "id", "name": "name"}},
+        key=["id"],
+    )
+    braces = "{3F2504E0-4F89-11D3-9A0C-0305E82C3301}"
+    ids: list[Any] = ["a", {}, [], {"x": 1}, 7, braces]
+    rows = [{"name": str(value), "id": value} for value in ids]
+    assert landed(landing, *rows) == ["a", "7", braces]
+    assert landing.reasons() == {"missing_key": 3}
 
 
 def test_a_row_that_is_one_entity_need_not_be_all(landing: Landing) -> None:

@@ -21,6 +21,40 @@
 {%- endmacro %}
 
 
+{#- One of the fields as an id, the JSON being in `column`: text or a number. Objects, lists and booleans,
+    which are text once they are extracted, are none, and neither is a blank. What an id looks like
+    says nothing: ids made on Windows are written in braces. -#}
+{% macro json_id(column, fields, paths, index) -%}
+    {{ return(adapter.dispatch('json_id', 'tributary')(column, fields, paths, index)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_id(column, fields, paths, index) -%}
+    {#- The type takes parsing the JSON again, which few rows are worth. -#}
+    {%- set text = json_field(fields, paths, index) -%}
+    case
+        when {{ text }}[1] in ('{', '[') or {{ text }} in ('true', 'false')
+            then case
+                when json_type({{ column }}, '{{ paths[index] | replace("'", "''") }}') = 'VARCHAR'
+                    then nullif(trim({{ text }}), '')
+            end
+        else nullif(trim({{ text }}), '')
+    end
+{%- endmacro %}
+
+
+{#- Text that was computed as an id, by the form that objects, lists and booleans have as text. -#}
+{% macro text_id(text) -%}
+    {{ return(adapter.dispatch('text_id', 'tributary')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__text_id(text) -%}
+    case
+        when not regexp_matches({{ text }}, '^\s*([{]("|[}])|\[|(true|false)\s*$)')
+            then nullif(trim({{ text }}), '')
+    end
+{%- endmacro %}
+
+
 {#- One value of JSON text at a path. -#}
 {% macro json_text(column, path) -%}
     {{ return(adapter.dispatch('json_text', 'tributary')(column, path)) }}

@@ -14,29 +14,47 @@
 {%- endmacro %}
 
 
-{#- Text to a UTC timestamp. Text with a zone keeps its moment; text without one is read in `zone`.
-    A time of the hour that a change of clocks repeats is read as the first of the two. -#}
+{#- Text to a UTC timestamp; null for what is none, for what no clock of the zone can show, and for an
+    infinity, which is no moment. Text with a zone keeps its moment; text without one is read in `zone`.
+    A time of the hour that a change of clocks repeats is read as the first of the two. What lands is
+    checked by the same rule, in `ingestion/values.py`. -#}
 {% macro as_utc(expression, zone='UTC') -%}
     {{ return(adapter.dispatch('as_utc', 'tributary')(expression, zone)) }}
 {%- endmacro %}
 
 {% macro duckdb__as_utc(expression, zone) -%}
-    {#- A cast to timestamp would drop the offset; the session's zone is UTC. -#}
+    {#- The session's zone is UTC. An infinity has no microseconds. -#}
+    {%- set zoned = 'try_cast(' ~ expression ~ ' as timestamptz)::timestamp' -%}
     {%- if zone == 'UTC' -%}
-        try_cast({{ expression }} as timestamptz)::timestamp
+        try(make_timestamp(epoch_us({{ zoned }})))
     {%- else -%}
-        case
-            when regexp_matches({{ expression }}, '(Z|UTC|GMT|[A-Z][A-Z_]+(/[A-Z_+-]+)+|[+-]\d{2}:?\d{2}|[+-]\d{2})\s*$', 'i')
-                and length({{ expression }}) > 10
-                then try_cast({{ expression }} as timestamptz)::timestamp
+        {#- A cast to timestamp would drop an offset, and takes no other name of a zone than UTC. -#}
+        {%- set local = 'try_cast(' ~ expression ~ ' as timestamp)' -%}
+        try(make_timestamp(epoch_us(case
+            when regexp_matches({{ expression }}, '\d:.*(Z|UTC|[+-]\d{2}(:?\d{2}){0,2})\s*$', 'i')
+                then {{ zoned }}
+            when {{ local }} is null
+                then {{ zoned }}
             {#- The engine reads an hour that comes twice as the second; an hour before is the first
-                where that shows the same local time. -#}
-            {%- set local = 'try_cast(' ~ expression ~ ' as timestamp)' %}
+                where that shows the same local time. #}
             when timezone('{{ zone }}', timezone('{{ zone }}', {{ local }}) - interval 1 hour) = {{ local }}
                 then timezone('UTC', timezone('{{ zone }}', {{ local }}) - interval 1 hour)
             else timezone('UTC', timezone('{{ zone }}', {{ local }}))
-        end
+        end)))
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- An expression over `column`, and null where it fails or the column is null: a row that has landed
+    stops no run by what a mapping makes of it. -#}
+{% macro or_null(expression, column) -%}
+    {{ return(adapter.dispatch('or_null', 'tributary')(expression, column)) }}
+{%- endmacro %}
+
+{% macro duckdb__or_null(expression, column) -%}
+    {#- What stands twice in a select the engine works out once, ahead of the `try` around it, where it
+        fails all the same. It takes nothing out of a case. -#}
+    case when {{ column }} is not null then try({{ expression }}) end
 {%- endmacro %}
 
 

@@ -14,7 +14,7 @@ select
     landed_at,
     landing_number,
     {{ as_type(json_field('fields', paths, 0), 'varchar') }} as subject_type,
-    {{ as_type(json_field('fields', paths, 1), 'varchar') }} as subject_id,
+    {{ json_id('payload', 'fields', paths, 1) }} as subject_id,
     {{ as_utc(json_field('fields', paths, 2), 'UTC') }} as decided_at,
     'consent_id' as id_type
 from (

@@ -54,9 +54,9 @@ typed as (
         landed_at,
         landing_number,
 
-        {{ as_type(json_field('fields', paths, 0), 'varchar') }} as consent_id,
+        {{ json_id('payload', 'fields', paths, 0) }} as consent_id,
         {{ as_type(json_field('fields', paths, 1), 'varchar') }} as subject_type,
-        {{ as_type(json_field('fields', paths, 2), 'varchar') }} as subject_id,
+        {{ json_id('payload', 'fields', paths, 2) }} as subject_id,
         {{ as_type(json_field('fields', paths, 3), 'varchar') }} as purpose,
         {{ as_type(json_field('fields', paths, 4), 'varchar') }} as state,
         {{ as_utc(json_field('fields', paths, 5), 'UTC') }} as decided_at,

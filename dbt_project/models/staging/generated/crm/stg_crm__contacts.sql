@@ -62,9 +62,9 @@ typed as (
         landed_at,
         landing_number,
 
-        {{ as_type(json_field('fields', paths, 0), 'varchar') }} as contact_id,
-        {{ as_type(json_field('fields', paths, 1), 'varchar') }} as email,
-        {{ as_type(json_field('fields', paths, 2), 'varchar') }} as phone,
+        {{ json_id('payload', 'fields', paths, 0) }} as contact_id,
+        {{ json_id('payload', 'fields', paths, 1) }} as email,
+        {{ json_id('payload', 'fields', paths, 2) }} as phone,
         {{ as_type(json_field('fields', paths, 3), 'varchar') }} as phone_country,
         {{ as_type(json_field('fields', paths, 4), 'varchar') }} as first_name,
         {{ as_type(json_field('fields', paths, 5), 'varchar') }} as last_name,
@@ -79,7 +79,7 @@ typed as (
         {{ as_utc(json_field('fields', paths, 13), 'UTC') }} as created_at,
         {{ as_utc(json_field('fields', paths, 14), 'UTC') }} as updated_at,
         {{ as_utc(json_field('fields', paths, 15), 'UTC') }} as deleted_at,
-        {{ as_type(json_field('fields', paths, 16), 'varchar') }} as merged_into_id,
+        {{ json_id('payload', 'fields', paths, 16) }} as merged_into_id,
         cast(null as varchar) as merged_ids,
         payload as attributes
     from parsed

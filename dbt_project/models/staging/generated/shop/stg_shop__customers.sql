@@ -62,9 +62,9 @@ typed as (
         landed_at,
         landing_number,
 
-        {{ as_type(json_field('fields', paths, 0), 'varchar') }} as contact_id,
-        {{ as_type(json_field('fields', paths, 1), 'varchar') }} as email,
-        {{ as_type(json_field('fields', paths, 2), 'varchar') }} as phone,
+        {{ json_id('payload', 'fields', paths, 0) }} as contact_id,
+        {{ json_id('payload', 'fields', paths, 1) }} as email,
+        {{ json_id('payload', 'fields', paths, 2) }} as phone,
         {{ as_type(json_field('fields', paths, 3), 'varchar') }} as phone_country,
         {{ as_type(json_field('fields', paths, 4), 'varchar') }} as first_name,
         {{ as_type(json_field('fields', paths, 5), 'varchar') }} as last_name,

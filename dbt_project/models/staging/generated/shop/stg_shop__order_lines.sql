@@ -54,9 +54,9 @@ typed as (
         landed_at,
         landing_number,
 
-        {{ as_type(json_field('fields', paths, 0), 'varchar') }} as order_id,
-        {{ as_type(json_field('fields', paths, 1), 'varchar') }} as line_number,
-        {{ as_type(json_field('fields', paths, 2), 'varchar') }} as product_id,
+        {{ json_id('payload', 'fields', paths, 0) }} as order_id,
+        {{ json_id('payload', 'fields', paths, 1) }} as line_number,
+        {{ json_id('payload', 'fields', paths, 2) }} as product_id,
         {{ as_type(json_field('fields', paths, 3), 'decimal(18,4)') }} as quantity,
         {{ as_type(json_field('fields', paths, 4), 'decimal(18,4)') }} as unit_price,
         {{ as_type(json_field('fields', paths, 5), 'decimal(18,4)') }} as discount_amount,

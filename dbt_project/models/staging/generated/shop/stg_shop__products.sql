@@ -53,7 +53,7 @@ typed as (
         landed_at,
         landing_number,
 
-        {{ as_type(json_field('fields', paths, 0), 'varchar') }} as product_id,
+        {{ json_id('payload', 'fields', paths, 0) }} as product_id,
         {{ as_type(json_field('fields', paths, 1), 'varchar') }} as name,
         {{ as_type(json_field('fields', paths, 2), 'varchar') }} as category,
         {{ as_type(json_field('fields', paths, 3), 'varchar') }} as brand,

@@ -53,8 +53,8 @@ typed as (
         landed_at,
         landing_number,
 
-        {{ as_type(json_field('fields', paths, 0), 'varchar') }} as refund_id,
-        {{ as_type(json_field('fields', paths, 1), 'varchar') }} as order_id,
+        {{ json_id('payload', 'fields', paths, 0) }} as refund_id,
+        {{ json_id('payload', 'fields', paths, 1) }} as order_id,
         cast(null as varchar) as customer_id,
         {{ as_utc(json_field('fields', paths, 2), 'UTC') }} as refunded_at,
         {{ as_type(json_field('fields', paths, 3), 'decimal(18,4)') }} as amount,
