@@ -18,13 +18,17 @@ import pyarrow as pa
 from cdp.config.sources import Source, Stream
 from cdp.config.staged import json_path
 from cdp.warehouse.store import Warehouse
-from ingestion.database_ranges import kind_of, lag_of, no_column, span_of
+from ingestion.database_ranges import kind_of, kind_of_type, lag_of, no_column, span_of, within
 from ingestion.database_sessions import engine_arguments, in_session
 from ingestion.judging import BODY, RawRows
 from ingestion.reading import Reading
 from ingestion.rows import as_json_rows
 
 CHUNK = 50_000
+
+_CURSOR_AS_TEXT = "cursor_as_the_database_writes_it"
+"""Stands beside the cursor's typed value, which dlt compares and which says other text: a NUMERIC 1
+is 1.000000000 there, and a key of its row would be told in two ways."""
 
 
 def database_rows(
@@ -66,6 +70,10 @@ def _rows(
 
 
 def _told(rows: pa.Table, stream: Stream, reading: Reading) -> RawRows:
+    if _CURSOR_AS_TEXT in rows.schema.names:
+        rows = rows.drop_columns([str(stream.cursor)]).rename_columns(
+            {_CURSOR_AS_TEXT: str(stream.cursor)}
+        )
     texts = as_json_rows(reading.cursor, rows)
     place = stream.table or ""
     positions = pa.array(
@@ -101,6 +109,7 @@ def _table(
         # Whoever counts instead of telling the time cannot be asked for days: all is read again.
         cursor = cursor if span else None
 
+    kinds: dict[str, Any] = {}
     # SQLite's own form of moments is another than that in which most write them there.
     in_text = url.startswith("sqlite")
 
@@ -112,16 +121,27 @@ def _table(
                     raise no_column(source, stream, each, role, table.columns.keys())
         # Numbers and times as the database writes them: nothing is rounded or read in a zone.
         for column in table.columns:
+            kinds[column.name] = column.type
+            column.nullable = True
             if column.name != cursor or (in_text and isinstance(column.type, moments)):
                 column.type = sa.Text()
-                column.nullable = True
+        if cursor is not None:
+            table.append_column(sa.Column(_CURSOR_AS_TEXT, sa.Text, nullable=True))
 
-    def as_text(query: sa.Select[Any], table: sa.Table, *_: Any) -> sa.Select[Any]:
+    def as_text(
+        query: sa.Select[Any], table: sa.Table, news: Any = None, *_: Any
+    ) -> sa.Select[Any]:
         wanted = [
-            column if column.name == cursor else sa.cast(column, sa.Text).label(column.name)
-            for column in table.columns
-            if columns is None or column.name in columns
+            sa.cast(table.columns[name], sa.Text).label(_CURSOR_AS_TEXT if name == cursor else name)
+            for name in kinds
+            if columns is None or name in columns
         ]
+        if cursor is not None:
+            typed = table.columns[cursor]
+            if not span:
+                kind = kind_of_type(kinds[cursor], in_text)
+                typed = within(typed, kind, reading.latest, _zone(source), news.last_value)
+            wanted.append(typed.label(cursor))
         return query.with_only_columns(*wanted)
 
     incremental = None

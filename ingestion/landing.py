@@ -24,6 +24,7 @@ from cdp.warehouse.store import Warehouse
 from ingestion import failures
 from ingestion.ahead import ahead
 from ingestion.envelope import INBOX
+from ingestion.events import FUTURE
 from ingestion.files.ledger import location, tasks
 from ingestion.inbox import READS, ROWS, has_package
 from ingestion.promotion import LoadReport, ensure_tables, promote
@@ -62,6 +63,8 @@ def land(
 
         reached("landing.before_extract")
         running = pipelines.pipeline(source_name, warehouse.settings)
+        if source.kind != "files":
+            pipelines.forget_what_lies_ahead(running, max(utc_now(), run.as_of) + FUTURE)
         pipelines.extract_and_load(running, source_name, found)
         report = report.plus(promote(source_name, warehouse, run))
     reached("landing.after_land")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dlt.common.runtime.collector_base import Collector
 
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
+from ingestion.cursor_bounds import is_ahead
 from ingestion.failures import reading
 from ingestion.inbox import pipeline_name
 
@@ -93,6 +95,29 @@ def resource_hints(table: str) -> dict[str, Any]:
         "write_disposition": "append",
         "schema_contract": {"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
     }
+
+
+def forget_what_lies_ahead(running: dlt.Pipeline, latest: datetime) -> None:
+    """Take away last values of cursors that lie beyond a moment: nothing is ever newer than those.
+
+    What their streams have is read once more, and what of it is known is a duplicate.
+    """
+
+    def ahead(state: Any) -> list[tuple[dict[str, Any], str]]:
+        return [
+            (cursors, path)
+            for source in state.get("sources", {}).values()
+            for resource in source.get("resources", {}).values()
+            for cursors in [resource.get("incremental", {})]
+            for path, kept in cursors.items()
+            if is_ahead(kept.get("last_value"), latest)
+        ]
+
+    if not ahead(running.state):
+        return
+    with running.managed_state() as state:
+        for cursors, path in ahead(state):
+            del cursors[path]
 
 
 def finish_pending(running: dlt.Pipeline) -> bool:
