@@ -8,9 +8,9 @@ may part. Does not belong here: what is read, or what becomes of the inbox.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import dlt
@@ -20,7 +20,7 @@ from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
 from ingestion.cursor_bounds import is_ahead
 from ingestion.failures import reading
-from ingestion.inbox import pipeline_name
+from ingestion.inbox import drop_trace, drop_unfinished, pipeline_name
 
 
 def configure(settings: Settings) -> None:
@@ -120,34 +120,39 @@ def forget_what_lies_ahead(running: dlt.Pipeline, latest: datetime) -> None:
             del cursors[path]
 
 
-def finish_pending(running: dlt.Pipeline) -> bool:
+def finish_pending(running: dlt.Pipeline, source: str, settings: Settings) -> bool:
     """Load what an earlier, killed run had extracted; whether there was any."""
     had_any = False
     # A run with pending packages loads those alone, so this ends when none is left.
     while running.has_pending_data:
         had_any = True
-        running.normalize()
-        running.load()
+        with _leaving_nothing(source, settings):
+            running.normalize()
+            running.load()
     return had_any
 
 
-def extract_and_load(running: dlt.Pipeline, source: str, resources: Iterable[Any]) -> None:
+def extract_and_load(
+    running: dlt.Pipeline, source: str, resources: Iterable[Any], settings: Settings
+) -> None:
     """Read the resources into a package on disk, then load it into the inbox.
 
     Raises:
         SourceFailed: the source could not be read; nothing of it stays behind.
     """
-    try:
+    with _leaving_nothing(source, settings):
         with reading(source):
             running.extract(list(resources), loader_file_format="parquet")
+        reached("landing.after_extract")
+        running.normalize()
+        running.load()
+
+
+@contextmanager
+def _leaving_nothing(source: str, settings: Settings) -> Iterator[None]:
+    """Around a step of dlt: however it ends, no row stays where nothing takes it away again."""
+    try:
+        yield
     finally:
-        _drop_trace(running)
-    reached("landing.after_extract")
-    running.normalize()
-    running.load()
-    _drop_trace(running)
-
-
-def _drop_trace(running: dlt.Pipeline) -> None:
-    """dlt keeps a pickle of its last run, with the text of any error in it."""
-    Path(running.working_dir, "trace.pickle").unlink(missing_ok=True)
+        drop_unfinished(source, settings)
+        drop_trace(source, settings)

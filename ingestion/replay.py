@@ -58,7 +58,7 @@ def replay(source_name: str, warehouse: Warehouse, run: Run) -> LoadReport:
     reading.reads.append(Read(reading.load_id, "", None, count))
     running = pipelines.pipeline(source_name, warehouse.settings)
     resources = inbox_resources(reading, lambda: iter(mended))
-    pipelines.extract_and_load(running, source_name, resources)
+    pipelines.extract_and_load(running, source_name, resources, warehouse.settings)
     return report.plus(promote(source_name, warehouse, run))
 
 
