@@ -79,7 +79,7 @@ def within(column: Any, kind: Kind | None, latest: datetime, zone: str, last: ob
         end = bound if kind == "moment" else bound.date()
         return sa.type_coerce(sa.case((column <= end, column), else_=sa.null()), column.type)
     text = sa.cast(column, sa.Text)
-    ahead = text.like("____-__-__%")
+    ahead: Any = text.like("____-__-__%")
     # Text that tells no time lies ahead among such as does, whatever stands in the first rows.
     if tells_time(last):
         ahead = sa.true()
