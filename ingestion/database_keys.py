@@ -174,7 +174,7 @@ def one_of(
         # known to be the same, every row is looked at.
         side: Any = sa.type_coerce(table.columns[name], kinds[name])
         if values is None:
-            side, values = sa.cast(side, sa.Text), [key[at] for key in keys]
+            side, values = sa.cast(side, sa.String(4000)), [key[at] for key in keys]
         sides.append((side, values))
     if len(sides) == 1:
         return sides[0][0].in_(sides[0][1])

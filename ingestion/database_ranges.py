@@ -78,14 +78,20 @@ def within(column: Any, kind: Kind | None, latest: datetime, zone: str, last: ob
         # What the driver could not read (PostgreSQL's infinity) never comes to it.
         end = bound if kind == "moment" else bound.date()
         return sa.type_coerce(sa.case((column <= end, column), else_=sa.null()), column.type)
-    text = sa.cast(column, sa.Text)
+
+    def as_text(one: Any) -> Any:
+        # What is text already stays as it is: Oracle and SQL Server do not compare what a cast to
+        # text of any length gives. PostgreSQL does not compare an enumeration with text.
+        return sa.cast(one, sa.Text) if isinstance(column.type, sa.Enum) else one
+
+    text = as_text(column)
     ahead: Any = text.like("____-__-__%")
     # Text that tells no time lies ahead among such as does, whatever stands in the first rows.
     if tells_time(last):
         ahead = sa.true()
     else:
         other = column.table.alias("others")
-        told = sa.cast(other.c[column.key], sa.Text)
+        told = as_text(other.c[column.key])
         times = sa.or_(told.like("1___-__-__%"), told.like("2___-__-__%"))
         ahead = sa.or_(ahead, sa.select(sa.literal(1)).select_from(other).where(times).exists())
     ahead = sa.and_(text >= bound.date().isoformat(), ahead)
