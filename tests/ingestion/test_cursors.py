@@ -6,10 +6,15 @@ Belongs here: cursors of the `database` kind. Does not belong here: deletions an
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql, oracle
 
+from ingestion.database_ranges import within
 from tests.ingestion.shop import Shop
 
 FAR = "9999-12-31 00:00:00+00"
@@ -108,3 +113,11 @@ def test_a_key_that_is_the_cursor_too_is_told_in_one_way(
     assert shop.land().rows_landed == 0
     told = ["1", "2.5"] if kind == "NUMERIC" else ["1.00", "2.50"]
     assert [row["no"] for row in shop.landing.payloads("shop")] == told
+
+
+@pytest.mark.parametrize("engine", [mssql, oracle], ids=["mssql", "oracle"])
+def test_a_cursor_of_text_is_compared_without_a_cast(engine: Any) -> None:
+    """What a cast to text gives there cannot be compared."""
+    table = sa.Table("parts", sa.MetaData(), sa.Column("changed", sa.String(30)))
+    asked = within(table.c.changed, "text", datetime(2026, 6, 1), "UTC", None)
+    assert "CAST" not in str(asked.compile(dialect=engine.dialect()))
