@@ -1,7 +1,7 @@
 """Ranges of days as a database's cursor column tells times.
 
-Belongs here: how a cursor tells times, and the bounds of a range in that form. Does not belong
-here: asking for the rows (`ingestion.database`).
+Belongs here: how a cursor tells times, and the bounds of a range and of all time in that form. Does
+not belong here: asking for the rows (`ingestion.database`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from cdp.config.sources import Source, Stream
+from ingestion.cursor_bounds import tells_time
 from ingestion.database_sessions import engine_arguments, in_session
 from ingestion.failures import SourceFailed
 
@@ -41,12 +42,60 @@ def kind_of(cursor: str, stream: Stream, source: Source, url: str) -> Kind | Non
     if cursor not in types:
         raise no_column(source, stream, cursor, "cursor", types)
     in_text = engine.dialect.name == "sqlite"
+    return kind_of_type(types[cursor], in_text)
+
+
+def kind_of_type(type_: Any, in_text: bool) -> Kind | None:
+    """How a column of a type tells times; None where it tells none.
+
+    Args:
+        in_text: the engine keeps its times as text.
+    """
+    import sqlalchemy as sa
+
     kinds: list[tuple[Kind, tuple[Any, ...]]] = [
         ("text", (sa.String, sa.types.NullType, *((sa.Date, sa.DateTime) if in_text else ()))),
         ("moment", (sa.DateTime,)),
         ("day", (sa.Date,)),
     ]
-    return next((kind for kind, those in kinds if isinstance(types[cursor], those)), None)
+    return next((kind for kind, those in kinds if isinstance(type_, those)), None)
+
+
+def within(column: Any, kind: Kind | None, latest: datetime, zone: str, last: object) -> Any:
+    """SQL of a cursor's value; null where it lies ahead, so that the last value stays behind it.
+
+    Args:
+        column: the column, of its own type.
+        latest: naive UTC, the moment up to which rows may lie.
+        last: the last value that is known.
+    """
+    import sqlalchemy as sa
+
+    if kind is None:
+        return column
+    bound = _local(latest, zone)
+    if kind != "text":
+        # What the driver could not read (PostgreSQL's infinity) never comes to it.
+        end = bound if kind == "moment" else bound.date()
+        return sa.type_coerce(sa.case((column <= end, column), else_=sa.null()), column.type)
+
+    def as_text(one: Any) -> Any:
+        # What is text already stays as it is: Oracle and SQL Server do not compare what a cast to
+        # text of any length gives. PostgreSQL does not compare an enumeration with text.
+        return sa.cast(one, sa.Text) if isinstance(column.type, sa.Enum) else one
+
+    text = as_text(column)
+    ahead: Any = text.like("____-__-__%")
+    # Text that tells no time lies ahead among such as does, whatever stands in the first rows.
+    if tells_time(last):
+        ahead = sa.true()
+    else:
+        other = column.table.alias("others")
+        told = as_text(other.c[column.key])
+        times = sa.or_(told.like("1___-__-__%"), told.like("2___-__-__%"))
+        ahead = sa.or_(ahead, sa.select(sa.literal(1)).select_from(other).where(times).exists())
+    ahead = sa.and_(text >= bound.date().isoformat(), ahead)
+    return sa.type_coerce(sa.case((ahead, sa.null()), else_=column), column.type)
 
 
 def lag_of(cursor: str, stream: Stream, source: Source, url: str) -> float | None:

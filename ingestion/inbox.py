@@ -13,6 +13,7 @@ under its own name, so that no row can stand in the inbox twice.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,26 @@ def has_package(source: str, settings: Settings) -> bool:
     pipeline = settings.dlt_dir / pipeline_name(source)
     waiting = (pipeline / "normalize" / "extracted", pipeline / "load" / "normalized")
     return any(folder.is_dir() and any(folder.iterdir()) for folder in waiting)
+
+
+def drop_unfinished(source: str, settings: Settings) -> None:
+    """Remove what extractions left behind that failed or were killed: rows of people, which dlt
+    keeps under names of its own, reads never again and nobody would look for.
+
+    Only the writer may ask for this, while it extracts nothing.
+    """
+    folder = settings.dlt_dir / pipeline_name(source) / "normalize"
+    if not folder.is_dir():
+        return
+    for each in folder.iterdir():
+        # `extracted` has the packages that are whole; `.version` is a file.
+        if each.is_dir() and each.name != "extracted":
+            shutil.rmtree(each)
+
+
+def drop_trace(source: str, settings: Settings) -> None:
+    """Remove dlt's pickle of its last run, which has the text of any error in it."""
+    (settings.dlt_dir / pipeline_name(source) / "trace.pickle").unlink(missing_ok=True)
 
 
 def pipeline_name(source: str) -> str:

@@ -24,8 +24,9 @@ from cdp.warehouse.store import Warehouse
 from ingestion import failures
 from ingestion.ahead import ahead
 from ingestion.envelope import INBOX
+from ingestion.events import FUTURE
 from ingestion.files.ledger import location, tasks
-from ingestion.inbox import READS, ROWS, has_package
+from ingestion.inbox import READS, ROWS, drop_trace, drop_unfinished, has_package
 from ingestion.promotion import LoadReport, ensure_tables, promote
 from ingestion.reading import Reading
 
@@ -62,7 +63,9 @@ def land(
 
         reached("landing.before_extract")
         running = pipelines.pipeline(source_name, warehouse.settings)
-        pipelines.extract_and_load(running, source_name, found)
+        if source.kind != "files":
+            pipelines.forget_what_lies_ahead(running, max(utc_now(), run.as_of) + FUTURE)
+        pipelines.extract_and_load(running, source_name, found, warehouse.settings)
         report = report.plus(promote(source_name, warehouse, run))
     reached("landing.after_land")
     return report
@@ -83,11 +86,15 @@ def new_load_id(source: str) -> str:
 
 def recover(source: str, warehouse: Warehouse, run: Run) -> LoadReport:
     """Promote what an earlier run left in a package or in the inbox."""
-    if has_package(source, warehouse.settings):
+    settings = warehouse.settings
+    # A kill has no last word of its own.
+    drop_unfinished(source, settings)
+    drop_trace(source, settings)
+    if has_package(source, settings):
         from ingestion import pipelines
 
         # First, since a file that a kill cut off in the inbox is whole once dlt has ended.
-        pipelines.finish_pending(pipelines.pipeline(source, warehouse.settings))
+        pipelines.finish_pending(pipelines.pipeline(source, settings), source, settings)
     return promote(source, warehouse, run)
 
 

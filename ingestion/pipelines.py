@@ -8,8 +8,9 @@ may part. Does not belong here: what is read, or what becomes of the inbox.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import dlt
@@ -17,8 +18,9 @@ from dlt.common.runtime.collector_base import Collector
 
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
+from ingestion.cursor_bounds import is_ahead
 from ingestion.failures import reading
-from ingestion.inbox import pipeline_name
+from ingestion.inbox import drop_trace, drop_unfinished, pipeline_name
 
 
 def configure(settings: Settings) -> None:
@@ -95,34 +97,62 @@ def resource_hints(table: str) -> dict[str, Any]:
     }
 
 
-def finish_pending(running: dlt.Pipeline) -> bool:
+def forget_what_lies_ahead(running: dlt.Pipeline, latest: datetime) -> None:
+    """Take away last values of cursors that lie beyond a moment: nothing is ever newer than those.
+
+    What their streams have is read once more, and what of it is known is a duplicate.
+    """
+
+    def ahead(state: Any) -> list[tuple[dict[str, Any], str]]:
+        return [
+            (cursors, path)
+            for source in state.get("sources", {}).values()
+            for resource in source.get("resources", {}).values()
+            for cursors in [resource.get("incremental", {})]
+            for path, kept in cursors.items()
+            if is_ahead(kept.get("last_value"), latest)
+        ]
+
+    if not ahead(running.state):
+        return
+    with running.managed_state() as state:
+        for cursors, path in ahead(state):
+            del cursors[path]
+
+
+def finish_pending(running: dlt.Pipeline, source: str, settings: Settings) -> bool:
     """Load what an earlier, killed run had extracted; whether there was any."""
     had_any = False
     # A run with pending packages loads those alone, so this ends when none is left.
     while running.has_pending_data:
         had_any = True
-        running.normalize()
-        running.load()
+        with _leaving_nothing(source, settings):
+            running.normalize()
+            running.load()
     return had_any
 
 
-def extract_and_load(running: dlt.Pipeline, source: str, resources: Iterable[Any]) -> None:
+def extract_and_load(
+    running: dlt.Pipeline, source: str, resources: Iterable[Any], settings: Settings
+) -> None:
     """Read the resources into a package on disk, then load it into the inbox.
 
     Raises:
         SourceFailed: the source could not be read; nothing of it stays behind.
     """
-    try:
+    with _leaving_nothing(source, settings):
         with reading(source):
             running.extract(list(resources), loader_file_format="parquet")
+        reached("landing.after_extract")
+        running.normalize()
+        running.load()
+
+
+@contextmanager
+def _leaving_nothing(source: str, settings: Settings) -> Iterator[None]:
+    """Around a step of dlt: however it ends, no row stays where nothing takes it away again."""
+    try:
+        yield
     finally:
-        _drop_trace(running)
-    reached("landing.after_extract")
-    running.normalize()
-    running.load()
-    _drop_trace(running)
-
-
-def _drop_trace(running: dlt.Pipeline) -> None:
-    """dlt keeps a pickle of its last run, with the text of any error in it."""
-    Path(running.working_dir, "trace.pickle").unlink(missing_ok=True)
+        drop_unfinished(source, settings)
+        drop_trace(source, settings)

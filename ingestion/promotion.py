@@ -4,9 +4,9 @@ Belongs here: which row lands, which is a duplicate, which is quarantined, the o
 the account of it. Does not belong here: reading any source.
 
 The first landing of a key wins. A row of the same key and content is a duplicate; of the same key
-and other content, a conflict. A row of a file that is read again and stands in quarantine already
-is a duplicate too. A server's row that holds again what it said before lands once more
-(`returning`), so that the newest landing is what the server says.
+and other content, a conflict. A row that is refused again and stands in quarantine already is a
+duplicate too. A server's row that holds again what it said before lands once more (`returning`), so
+that the newest landing is what the server says.
 A load is promoted once: where a kill left its files after it was committed, they are only removed.
 """
 
@@ -205,28 +205,42 @@ def _read_again(
     source: str,
     reads: list[tuple],  # type: ignore[type-arg]
     cursor: duckdb.DuckDBPyConnection,
-) -> bool:
-    """Whether a load read a file of which an earlier one had read something."""
-    paths = [row[1] for row in reads if row[1] is not None]
+) -> list[tuple[str, str]]:
+    """Path and fingerprint of the files of a load; none where all of them are read for the first
+    time."""
+    files = [(row[1], row[5]) for row in reads if row[1] is not None]
     (known,) = _one(
         cursor,
         "SELECT count(*) FROM raw.files WHERE source = $source AND path IN "
         "(SELECT unnest(CAST($paths AS VARCHAR[])))",
-        {"source": source, "paths": paths},
+        {"source": source, "paths": [path for path, _ in files]},
     )
-    return known > 0
+    return files if known else []
 
 
-_NOT_KEPT_OUT_BEFORE = """
-AND NOT EXISTS (
-    SELECT 1 FROM raw.quarantine AS kept
-    WHERE kept.source = '{source}' AND kept.stream = fresh.stream
-        AND kept.position = fresh.position AND kept.reason = coalesce(fresh.reason, 'key_conflict')
-        AND kept.raw_bytes = coalesce(fresh.raw_bytes, encode(fresh.payload))
+_KEPT_OUT_BEFORE = """
+kept.source = '{source}' AND kept.stream = fresh.stream
+    AND kept.reason = coalesce(fresh.reason, 'key_conflict')
+    AND kept.raw_bytes = coalesce(fresh.raw_bytes, encode(fresh.payload))
+"""
+"""Condition on a refused row and an entry of the quarantine: the same bytes, the same reason."""
+
+_OF_THE_FILE = """
+AND kept.position = fresh.position AND (
+    octet_length(kept.raw_bytes) > 0 OR EXISTS (
+        SELECT 1 FROM raw.files AS file
+        WHERE file.source = kept.source AND file.stream = kept.stream
+            AND file.load_id = kept.load_id
+            AND starts_with(kept.position || ':', file.path || ':')
+            AND file.path || chr(31) || file.fingerprint IN (SELECT unnest($files))
+    )
 )
 """
-"""Condition on a refused row of a file: it is not in quarantine yet, with the same bytes, from the
-same place, for the same reason."""
+"""And of a row of a file: it stood in the same place. What could not be read has no bytes of its
+own, so that the whole file has to be the same."""
+
+_STILL_WAITS = " AND kept.replayed_load_id IS NULL"
+"""And of a row of a server, whose place is but its number in a reading: it has not landed since."""
 
 
 def _promote_rows(
@@ -236,12 +250,12 @@ def _promote_rows(
     now: object,
     cursor: duckdb.DuckDBPyConnection,
     servers: Sequence[str],
-    again: bool,
+    files: Sequence[tuple[str, str]],
 ) -> tuple[int, int, int]:
     """How many rows of a load landed, were duplicates, and were quarantined.
 
     Args:
-        again: the load read a file of which something was read before.
+        files: path and fingerprint of the load's files, if something of one was read before.
     """
     raw = f'raw."{source}"'
     fresh = f"SELECT * FROM {inbox} WHERE load_id = $load_id"
@@ -294,24 +308,7 @@ def _promote_rows(
     duplicate = verdicts.get("duplicate", 0)
     quarantined = refused + verdicts.get("key_conflict", 0)
     if quarantined:
-        (new,) = _one(
-            cursor,
-            f"""
-            INSERT INTO raw.quarantine
-            SELECT load_id, '{source}', stream, position, row_key,
-                   coalesce(reason, 'key_conflict'), detail,
-                   coalesce(raw_bytes, encode(payload)), payload_hash, $now,
-                   load_id || '/' || ordinal, NULL
-            FROM ({fresh}) AS fresh
-            WHERE (
-                reason IS NOT NULL OR ordinal IN (
-                    SELECT ordinal FROM landing_verdicts WHERE verdict = 'key_conflict'
-                )
-            )
-            {_NOT_KEPT_OUT_BEFORE.format(source=source) if again else ""}
-            """,
-            {**load, "now": now},
-        )
+        new = _quarantine(source, fresh, load_id, now, cursor, bool(servers), files)
         duplicate += quarantined - new
         quarantined = new
     if replayed:
@@ -321,6 +318,55 @@ def _promote_rows(
             load,
         )
     return verdicts.get("landed", 0), duplicate, quarantined
+
+
+def _quarantine(
+    source: str,
+    fresh: str,
+    load_id: str,
+    now: object,
+    cursor: duckdb.DuckDBPyConnection,
+    of_server: bool,
+    files: Sequence[tuple[str, str]],
+) -> int:
+    """Keep out what is refused, and in conflict; how many rows of it were not kept out before."""
+    refused = f"""
+        FROM ({fresh}) AS fresh
+        WHERE (
+            reason IS NOT NULL OR ordinal IN (
+                SELECT ordinal FROM landing_verdicts WHERE verdict = 'key_conflict'
+            )
+        )
+    """
+    given: dict[str, object] = {"load_id": load_id, "now": now}
+    before = _KEPT_OUT_BEFORE.format(source=source)
+    known = ""
+    if of_server:
+        before += _STILL_WAITS
+        # What the server says again holds from now: what landed meanwhile is older (see `replay`).
+        cursor.execute(
+            f"UPDATE raw.quarantine AS kept SET landed_at = $now "
+            f"WHERE EXISTS (SELECT 1 {refused} AND {before})",
+            given,
+        )
+    elif files:
+        before += _OF_THE_FILE
+        given["files"] = [f"{path}{chr(31)}{digest}" for path, digest in files]
+    if of_server or files:
+        known = f"AND NOT EXISTS (SELECT 1 FROM raw.quarantine AS kept WHERE {before})"
+    (new,) = _one(
+        cursor,
+        f"""
+        INSERT INTO raw.quarantine
+        SELECT load_id, '{source}', stream, position, row_key,
+               coalesce(reason, 'key_conflict'), detail,
+               coalesce(raw_bytes, encode(payload)), payload_hash, $now,
+               load_id || '/' || ordinal, NULL
+        {refused} {known}
+        """,
+        given,
+    )
+    return new
 
 
 def _one(

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from cdp.config.sources import Source, Stream
 from ingestion.envelope import INBOX, Read
-from ingestion.events import event_verdicts
+from ingestion.events import FUTURE, event_verdicts
 from ingestion.judging import BODY, RawRows, Verdicts, judge, refusal
 from ingestion.rows import row_verdicts
 
@@ -51,6 +51,11 @@ class Reading:
     def delimiter(self) -> str:
         """What parts the columns of the source's CSV files."""
         return str(self.source.options.get("delimiter", ","))
+
+    @property
+    def latest(self) -> datetime:
+        """The moment up to which a row may lie (naive UTC): a little ahead of all clocks."""
+        return max(self.now, self.as_of) + FUTURE
 
     def add(self, rows: RawRows, stream: str) -> Iterator[pa.Table]:
         """Take rows in; yield inbox tables when enough have come together to be judged at once."""

@@ -41,8 +41,11 @@ def replay(source_name: str, warehouse: Warehouse, run: Run) -> LoadReport:
     report = recover(source_name, warehouse, run)
     waiting = warehouse.rows(
         f"SELECT stream, position, raw_bytes, quarantine_id, landed_at FROM raw.quarantine "
-        f"WHERE source = ? AND {REPLAYABLE} ORDER BY stream, quarantine_id",
-        [source_name],
+        "WHERE source = ? AND stream IN (SELECT unnest(CAST(? AS VARCHAR[]))) "
+        f"AND {REPLAYABLE} ORDER BY stream, quarantine_id",
+        # Rows of a stream that was renamed or dropped wait until one of that name is declared: no
+        # rule holds for them, and they keep no other row from landing.
+        [source_name, list(source.streams)],
     )
     if not waiting:
         return report
@@ -58,7 +61,7 @@ def replay(source_name: str, warehouse: Warehouse, run: Run) -> LoadReport:
     reading.reads.append(Read(reading.load_id, "", None, count))
     running = pipelines.pipeline(source_name, warehouse.settings)
     resources = inbox_resources(reading, lambda: iter(mended))
-    pipelines.extract_and_load(running, source_name, resources)
+    pipelines.extract_and_load(running, source_name, resources, warehouse.settings)
     return report.plus(promote(source_name, warehouse, run))
 
 

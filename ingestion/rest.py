@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +21,7 @@ from cdp.config.sources import Stream, resolve
 from cdp.warehouse.store import Warehouse
 from ingestion import json_text
 from ingestion.addresses import check_address
+from ingestion.cursor_bounds import is_ahead, tells_time
 from ingestion.failures import SourceFailed
 from ingestion.judging import RawRows
 from ingestion.reading import Reading
@@ -72,6 +73,9 @@ def rest_rows(
             "resources": [{"name": f"{source.name}_{name}", "endpoint": endpoint}],
         }
         (resource,) = rest_api_resources(declared)
+        news = _news(endpoint)
+        if news is not None and since is None and until is None:
+            resource.add_map(_within(news, reading.latest))
         yield _enveloped(resource, name, stream, reading)
 
 
@@ -80,12 +84,21 @@ def _endpoint(
 ) -> dict[str, Any]:
     """The endpoint, its incremental parameter bounded where a range of days is asked for.
 
-    With an end, dlt neither looks at the place up to which news are known nor moves it.
+    With an end, dlt neither looks at the place up to which news are known nor moves it. A row that
+    does not tell its time is a row all the same, and would otherwise end every run.
     """
+    include = {"on_cursor_value_missing": "include"}
+    if "incremental" in endpoint:
+        endpoint["incremental"] = {**include, **endpoint["incremental"]}
+    if "params" in endpoint:
+        endpoint["params"] = {
+            name: {**include, **value} if _is_news(value) else value
+            for name, value in endpoint["params"].items()
+        }
     if since is None and until is None:
         return endpoint
     for name, value in dict(endpoint.get("params", {})).items():
-        if isinstance(value, dict) and value.get("type") == "incremental":
+        if _is_news(value):
             # The form that stands among the parameters knows no end; the other form says the same.
             moved = {key: item for key, item in value.items() if key != "type"}
             endpoint["incremental"] = {"start_param": name, **moved}
@@ -100,6 +113,39 @@ def _endpoint(
         }
         endpoint["incremental"] = {**endpoint["incremental"], **bounds}
     return endpoint
+
+
+def _is_news(parameter: Any) -> bool:
+    return isinstance(parameter, dict) and parameter.get("type") == "incremental"
+
+
+def _news(endpoint: dict[str, Any]) -> dict[str, Any] | None:
+    """What an endpoint declares of its news, in whichever form; None where it asks for all."""
+    parameters = (value for value in endpoint.get("params", {}).values() if _is_news(value))
+    found: dict[str, Any] | None = endpoint.get("incremental") or next(parameters, None)
+    return found
+
+
+def _within(news: dict[str, Any], latest: datetime) -> Callable[[Any], Any]:
+    """A look at each row before dlt compares it: a cursor that is no place to go on from is none.
+
+    It lies ahead, or is of another type than the first value, with which dlt cannot compare it. The
+    row's text, which is what lands, keeps it.
+    """
+    path, first = jsonpath.compile_path(str(news["cursor_path"])), news.get("initial_value")
+    among_times = tells_time(first)
+
+    def look(row: Any) -> Any:
+        nonlocal among_times
+        values = jsonpath.find_values(path, row) if isinstance(row, json_text.Object) else []
+        for value in values[:1]:
+            among_times = among_times or tells_time(value)
+            differs = first is not None and isinstance(first, str) != isinstance(value, str)
+            if differs or is_ahead(value, latest, among_times=among_times):
+                path.update(row, None)
+        return row
+
+    return look
 
 
 _BEGINNING = datetime(1970, 1, 1)

@@ -191,6 +191,19 @@ class Deletes(Declared):
         description="Hard delete: how often the source's keys are compared with the landed (kind: "
         "database). An event that has happened stays.",
     )
+    may_lose_most: bool = Field(
+        False,
+        description="Take rows for deleted also where a comparison misses more than half of 100 or "
+        "more live ones; without it the source fails then, and nothing is taken for deleted.",
+    )
+
+    @model_validator(mode="after")
+    def _loses_by_a_comparison(self) -> Deletes:
+        if self.may_lose_most and self.compare_every is None:
+            raise ValueError(
+                "`may_lose_most` is for a comparison of keys; declare `compare_every`, or drop it"
+            )
+        return self
 
 
 class Stream(Declared):
@@ -210,7 +223,9 @@ class Stream(Declared):
         description="How far behind the cursor's last value rows are asked for again: a duration, "
         "or a number where the cursor counts.",
     )
-    deletes: Deletes = Field(default_factory=lambda: Deletes(column=None, compare_every=None))
+    deletes: Deletes = Field(
+        default_factory=lambda: Deletes(column=None, compare_every=None, may_lose_most=False)
+    )
     maps: tuple[Map, ...] = ()
 
     @field_validator("maps")

@@ -383,6 +383,17 @@ def test_rows_that_are_read_and_refused_again_stay_in_quarantine_once(landing: L
     assert landing.land().rows_quarantined == 3
 
 
+def test_another_damaged_file_in_the_place_of_one_is_kept_out_too(landing: Landing) -> None:
+    """What could not be read of either has no bytes by which they could be told apart."""
+    for number in (1, 2):
+        landing.put("2026-06-01.parquet", b"no parquet " * number)
+        report = landing.land()
+        assert (report.rows_duplicate, report.rows_quarantined) == (0, 1)
+        report = landing.land(since=datetime(2026, 6, 1))
+        assert (report.rows_duplicate, report.rows_quarantined) == (1, 0)
+    assert landing.reasons() == {"unreadable_file": 2}
+
+
 @pytest.mark.parametrize(
     ("path", "zone", "is_meant"),
     [

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from cdp.warehouse.fault_points import POINTS
+from ingestion.failures import SourceFailed
 from tests.ingestion.killed_landing import land_and_kill
 from tests.ingestion.landing import Landing, event, events, lines
 from tests.ingestion.test_rest_api import contact, declare
-from tests.services.contacts_api import TOKEN, ContactsApi
+from tests.services.contacts_api import PAGE, TOKEN, ContactsApi, Fault
 
 LANDING_POINTS = [point for point in POINTS if point.startswith("landing.")]
 KINDS = ("files", "database", "rest_api")
@@ -128,3 +130,49 @@ def test_a_landing_killed_at_each_point_lands_the_same_as_one_that_was_not(
         killed.land(source)
         assert told(killed, source) == told(twin, source), point
     assert killed.land(source).rows_landed == 0
+
+
+def left_behind(landing: Landing, source: str) -> list[str]:
+    """What lies where dlt extracts to and is no part of a whole package."""
+    folder = landing.settings.dlt_dir / f"tributary_{source}"
+    kept = {folder / "normalize" / name for name in ("extracted", ".version")}
+    found = [each for each in (folder / "normalize").iterdir() if each not in kept]
+    return [str(each) for each in (*found, *folder.glob("trace.pickle"))]
+
+
+def test_a_reading_that_failed_leaves_no_row_behind(
+    tmp_path: Path, contacts_api: ContactsApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_TOKEN", TOKEN)
+    landing = Landing(tmp_path / "home")
+    declare(landing, contacts_api.url)
+    contacts_api.contacts = [contact(number) for number in range(PAGE + 1)]
+    contacts_api.fail(Fault(404), page=2)
+    with pytest.raises(SourceFailed):
+        landing.land("crm")
+    assert left_behind(landing, "crm") == []
+
+
+def test_what_a_killed_reading_left_is_taken_away_by_the_next(landing: Landing) -> None:
+    """Also where that has nothing to read."""
+    landing.put("one.ndjson", events(0, 2))
+    landing.land()
+    package = landing.settings.dlt_dir / "tributary_web" / "normalize" / "3fb1" / "17" / "new_jobs"
+    package.mkdir(parents=True)
+    (package / "rows.parquet").write_bytes(b"someone@example.org")
+    assert landing.land().load_id is None
+    assert left_behind(landing, "web") == []
+
+
+def test_a_loading_that_failed_leaves_no_text_of_its_error(landing: Landing) -> None:
+    landing.put("one.ndjson", events(0, 2))
+    inbox = landing.settings.inbox_dir / "web"
+    inbox.parent.mkdir(parents=True)
+    inbox.write_bytes(b"no folder")
+    # Twice, since the second time goes by the package that the first has left.
+    for _ in range(2):
+        with pytest.raises(PipelineStepFailed):
+            landing.land()
+        assert left_behind(landing, "web") == []
+    inbox.unlink()
+    assert landing.land().rows_landed == 2

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
 from tests.ingestion.killed_landing import replay_and_kill
 from tests.ingestion.landing import AS_OF, Landing, event, lines
+from tests.ingestion.shop import Shop
 
 IN_TWO_YEARS = "2028-06-30T12:00:00Z"
 TWO_YEARS = timedelta(days=731)
@@ -92,6 +94,22 @@ def test_a_replayed_row_tells_where_it_came_from(landing: Landing) -> None:
     assert landed[1:] == quarantined[:2]
 
 
+def test_rows_of_a_stream_that_was_renamed_keep_no_other_from_landing(landing: Landing) -> None:
+    declare_orders(landing, "Total")
+    orders = landing.sources["till"]["streams"]["orders"]
+    landing.sources["till"]["streams"]["old"] = {**deepcopy(orders), "files": "old/*.csv"}
+    landing.put("june.csv", ORDERS, "till")
+    landing.put("old/may.csv", ORDERS, "till")
+    assert landing.land("till").rows_quarantined == 6
+    declare_orders(landing, {"sql": "replace(Total, ',', '.')"})
+    assert landing.replay("till").rows_landed == 2
+    kept = landing.rows(
+        "SELECT stream, count(*) FROM raw.quarantine WHERE replayed_load_id IS NULL GROUP BY ALL "
+        "ORDER BY ALL"
+    )
+    assert kept == [("old", 3), ("orders", 1)]
+
+
 def test_an_event_of_the_future_lands_when_its_time_has_come(landing: Landing) -> None:
     early, late = event(1, timestamp=IN_TWO_YEARS), event(2)
     landing.put("one.ndjson", lines(early, late))
@@ -154,6 +172,52 @@ def test_broken_lines_wait_for_ever_and_cost_nothing(landing: Landing) -> None:
     report = landing.replay()
     assert (report.rows_read, report.rows_landed) == (0, 0)
     assert landing.rows("SELECT * FROM raw.quarantine ORDER BY ALL") == kept
+
+
+def declare_born(shop: Shop, born: Any) -> None:
+    columns = {"contact_id": "no", "email": "email", "birth_date": born}
+    maps = [{"entity": "customers", "columns": columns}]
+    shop.declare(cursor=None, version=None, deletes={}, maps=maps)
+
+
+MENDED = {"sql": "replace(gone, '.', '-')"}
+
+
+def test_a_row_of_a_server_is_kept_out_once_however_often_it_is_read(shop: Shop) -> None:
+    if shop.is_postgres:
+        shop.do("ALTER TABLE customers ALTER COLUMN gone TYPE TEXT")
+    declare_born(shop, "gone")
+    shop.put(1, "a@example.org", "2026-06-01", "1990.02.01")
+    assert shop.land().rows_quarantined == 1
+    # Another row before it, so that it has another place in the next reading.
+    shop.put(0, "b@example.org", "2026-06-01", "1990-02-01")
+    shop.put(2, "c@example.org", "2026-06-01", "1991.02.01")
+    report = shop.land()
+    assert (report.rows_landed, report.rows_duplicate, report.rows_quarantined) == (1, 1, 1)
+    report = shop.land()
+    assert (report.rows_read, report.rows_duplicate, report.rows_quarantined) == (3, 3, 0)
+    declare_born(shop, MENDED)
+    assert shop.landing.replay("shop").rows_landed == 2
+    assert waiting(shop.landing) == []
+    assert shop.land().rows_duplicate == 3
+    # Rules that refuse again what has landed keep it out again.
+    declare_born(shop, "gone")
+    assert shop.land().rows_quarantined == 2
+
+
+def test_what_a_server_says_again_is_no_older_than_what_landed_meanwhile(shop: Shop) -> None:
+    if shop.is_postgres:
+        shop.do("ALTER TABLE customers ALTER COLUMN gone TYPE TEXT")
+    declare_born(shop, "gone")
+    shop.put(1, "a@example.org", "2026-06-01", "1990.02.01")
+    assert shop.land().rows_quarantined == 1
+    shop.put(1, "b@example.org", "2026-06-01", "1990-02-01")
+    assert shop.land().rows_landed == 1
+    shop.put(1, "a@example.org", "2026-06-01", "1990.02.01")
+    assert shop.land().rows_duplicate == 1
+    declare_born(shop, MENDED)
+    assert shop.landing.replay("shop").rows_landed == 1
+    assert shop.newest(1) == ("a@example.org", False)
 
 
 def test_a_replay_that_is_killed_has_landed_each_row_once_when_it_is_repeated(

@@ -221,7 +221,53 @@ def test_only_news_are_asked_for_where_the_api_can_tell_them(
     assert contacts_api.asked[-1][2]["since"] == "2026-06-20T10:00:00Z"
 
 
-@pytest.mark.parametrize("news", [BY_PARAMETER, BY_ITSELF], ids=["parameter", "incremental"])
+NEWS = pytest.mark.parametrize("news", [BY_PARAMETER, BY_ITSELF], ids=["parameter", "incremental"])
+
+
+@NEWS
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"updated_at": None},
+        {},
+        {"updated_at": 7},
+        {"updated_at": "9999-12-31"},
+        {"updated_at": "z"},
+    ],
+    ids=["null", "missing", "number", "far", "no time"],
+)
+def test_a_row_with_an_odd_time_costs_no_other_and_hides_no_news(
+    crm: Landing, contacts_api: ContactsApi, news: dict[str, Any], odd: dict[str, Any]
+) -> None:
+    declare(crm, contacts_api.url, news)
+    # The odd one is first of its page, so that nothing else has been seen.
+    row = {key: value for key, value in contact(1).items() if key != "updated_at"} | odd
+    contacts_api.contacts = [row, *(contact(number) for number in range(2, 20))]
+    is_refused = odd in ({"updated_at": 7}, {"updated_at": "z"})
+    report = crm.land("crm")
+    assert (report.rows_read, report.rows_quarantined) == (19, int(is_refused))
+    contacts_api.contacts.append(contact(99, updated_at="2026-06-29T10:00:00Z"))
+    assert crm.land("crm").rows_landed == 1
+    assert contacts_api.asked[-1][2]["since"] == "2026-06-20T10:00:00Z"
+    if not is_refused:
+        assert row in crm.payloads("crm")
+
+
+def test_a_cursor_in_an_object_that_lies_ahead_hides_no_news(
+    crm: Landing, contacts_api: ContactsApi
+) -> None:
+    news = {**BY_ITSELF["incremental"], "cursor_path": "properties.changed"}
+    declare(crm, contacts_api.url, {"incremental": news})
+    odd = contact(1, properties={"changed": "9999-12-31T00:00:00Z"})
+    usual = contact(2, properties={"changed": "2026-06-03T00:00:00Z"})
+    contacts_api.contacts = [odd, usual]
+    assert crm.land("crm").rows_landed == 2
+    assert crm.payloads("crm") == [odd, usual]
+    crm.land("crm")
+    assert contacts_api.asked[-1][2]["since"] == "2026-06-03T00:00:00Z"
+
+
+@NEWS
 def test_a_range_of_days_is_read_again(
     tmp_path: Path,
     contacts_api: ContactsApi,
