@@ -29,6 +29,8 @@ from ingestion.reading import Reading
 TIMEOUT_SECONDS = 30
 ATTEMPTS = 6
 LONGEST_WAIT_SECONDS = 120
+MANY_ROWS = 20
+"""Of so many rows one at least has the cursor's declared type, or none ever has."""
 
 
 def rest_rows(
@@ -75,7 +77,7 @@ def rest_rows(
         (resource,) = rest_api_resources(declared)
         news = _news(endpoint)
         if news is not None and since is None and until is None:
-            resource.add_map(_within(news, reading.latest))
+            resource.add_map(_within(news, reading.latest, source.name))
         yield _enveloped(resource, name, stream, reading)
 
 
@@ -126,21 +128,29 @@ def _news(endpoint: dict[str, Any]) -> dict[str, Any] | None:
     return found
 
 
-def _within(news: dict[str, Any], latest: datetime) -> Callable[[Any], Any]:
+def _within(news: dict[str, Any], latest: datetime, source: str) -> Callable[[Any], Any]:
     """A look at each row before dlt compares it: a cursor that is no place to go on from is none.
 
     It lies ahead, or is of another type than the first value, with which dlt cannot compare it. The
-    row's text, which is what lands, keeps it.
+    row's text, which is what lands, keeps it. Where none of many rows is of the declared type, the
+    declaration is wrong, and everything would be asked for at every run.
     """
     path, first = jsonpath.compile_path(str(news["cursor_path"])), news.get("initial_value")
     among_times = tells_time(first)
+    alike, seen = 0, 0
 
     def look(row: Any) -> Any:
-        nonlocal among_times
+        nonlocal among_times, alike, seen
         values = jsonpath.find_values(path, row) if isinstance(row, json_text.Object) else []
         for value in values[:1]:
             among_times = among_times or tells_time(value)
             differs = first is not None and isinstance(first, str) != isinstance(value, str)
+            alike, seen = alike + (not differs), seen + 1
+            if seen == MANY_ROWS and not alike:
+                raise SourceFailed(
+                    f"source {source}: `initial_value` is {first!r}, and {news['cursor_path']} of "
+                    f"the first {seen} rows holds such as {value!r}; declare it in the same form"
+                )
             if differs or is_ahead(value, latest, among_times=among_times):
                 path.update(row, None)
         return row

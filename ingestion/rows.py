@@ -135,6 +135,10 @@ def _key_value(each: Map, name: str, stream: Stream, field) -> str | None:  # ty
     return None
 
 
+_ENDS = ("valid_until", "deleted_at", "left_at")
+"""Times of what may never end, for which databases have infinity: staging makes null of it."""
+
+
 def _type_checks(each: Map, field, zone: str) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
     """(source column, SQL that is true where its value breaks the contract)."""
     checks = []
@@ -147,6 +151,8 @@ def _type_checks(each: Map, field, zone: str) -> list[tuple[str, str]]:  # type:
         kind = ENTITIES[each.entity].columns[name].type
         if kind == "timestamp" and (told := _told(value, field)):
             unread = f"trim({told}) <> '' AND {utc(told, zone)} IS NULL"
+            if name in _ENDS:
+                unread += f" AND lower(trim({told})) NOT IN ('infinity', '+infinity')"
             if isinstance(value, Expression):
                 unread = f"({_breaks(_rendered(value.sql, field))} OR ({unread}))"
             # Without a name, an expression is told by the column that it makes.

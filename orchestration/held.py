@@ -17,7 +17,7 @@ import dagster as dg
 from cdp.warehouse import pending
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.publishing import recover_publication
-from cdp.warehouse.runs import Run, begin_run, finish_run
+from cdp.warehouse.runs import Run, begin_run, finish_run, logic_hash
 from cdp.warehouse.store import Warehouse, WarehouseBusy, open_warehouse
 from expectations.checks import GateVerdict
 from orchestration.alerting import failed_steps, tell_of_failed_run
@@ -76,6 +76,13 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
         # An alert may take minutes: a kill in the midst of it must be noticed as any other.
         with alive(deployment.settings, dagster_run.run_id):
             with _opened(deployment, tell, context) as store:
+                # What it compiles stands in files, and they may have changed while it waited.
+                if logic_hash(deployment.settings) != deployment.logic:
+                    raise dg.Failure(
+                        "the project or its configuration has changed since this run was loaded; "
+                        "start the run again",
+                        allow_retries=False,
+                    )
                 recover_publication(store)
                 run = begin_run(
                     store, dagster_run.run_id, trigger_of(dagster_run), deployment.logic

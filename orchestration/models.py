@@ -278,10 +278,10 @@ def _observe(held: Held, nodes: Iterable[Mapping[str, Any]], *, trace: bool) -> 
     counted = [
         (node["schema"], node["name"])
         for node in nodes
-        # Counting a view runs its query once more, so of views only what people read is counted,
-        # and only where it may have changed.
+        # Counting a view runs its query once more, so of views only the segments are counted, which
+        # select from a table, and only where they may have changed.
         if node["config"]["materialized"] != "view"
-        or (trace and not node["name"].startswith(("stg_", "int_")))
+        or (trace and node["schema"] == "segments" and not node["name"].startswith("int_"))
     ]
     kept = KeptLineage(held.deployment.settings.dbt_dir / "lineage", held.deployment.fingerprint)
     declared = dict(_declared_lineage(nodes))

@@ -253,6 +253,16 @@ def test_a_row_with_an_odd_time_costs_no_other_and_hides_no_news(
         assert row in crm.payloads("crm")
 
 
+def test_a_first_value_of_another_type_than_all_cursors_is_told(
+    crm: Landing, contacts_api: ContactsApi
+) -> None:
+    """Else everything would be read at every run, as duplicates and without a word."""
+    declare(crm, contacts_api.url, BY_ITSELF)
+    contacts_api.contacts = [contact(n, updated_at=3_000_000_000 + n) for n in range(30)]
+    with pytest.raises(SourceFailed, match="`initial_value` is '2026-01-01'"):
+        crm.land("crm")
+
+
 def test_a_cursor_in_an_object_that_lies_ahead_hides_no_news(
     crm: Landing, contacts_api: ContactsApi
 ) -> None:

@@ -97,6 +97,30 @@ def test_what_staging_could_not_read_as_a_time_is_kept_out(
     assert landing.reasons() == {"type_mismatch": len(refused)}
 
 
+def test_what_never_ends_lands(landing: Landing) -> None:
+    """Databases write it as infinity, and a withdrawal must not be kept out for its end."""
+    consent = {
+        "entity": "consents",
+        "columns": {
+            "subject_type": {"value": "email"},
+            "subject_id": "who",
+            "purpose": {"value": "ads"},
+            "state": "name",
+            "decided_at": "at",
+            "valid_until": "until",
+        },
+    }
+    declare(landing, consent, key=["name"])
+    at = "2026-06-01 12:00:00"
+    names = landed(
+        landing,
+        {"name": "withdrawn", "who": "a@example.org", "at": at, "until": "infinity"},
+        {"name": "granted", "who": "a@example.org", "at": at, "until": "-infinity"},
+    )
+    assert names == ["withdrawn"]
+    assert landing.reasons() == {"type_mismatch": 1}
+
+
 ORDER = {"entity": "orders", "columns": {"order_id": "order"}}
 PRODUCT = {"entity": "products", "columns": {"product_id": "sku"}}
 

@@ -29,16 +29,17 @@
 {%- endmacro %}
 
 {% macro duckdb__json_id(column, fields, paths, index) -%}
-    {#- The type takes parsing the JSON again, which few rows are worth. -#}
+    {#- The type takes parsing the JSON again, which few rows are worth. Comparing is cheaper than
+        taking the first letter out; what sorts beside the brackets is asked for its type too. -#}
     {%- set text = json_field(fields, paths, index) -%}
-    case
-        when {{ text }}[1] in ('{', '[') or {{ text }} in ('true', 'false')
+    nullif(trim(case
+        when {{ text }} >= '[' and ({{ text }} < ']' or {{ text }} >= '{' or {{ text }} in ('true', 'false'))
             then case
                 when json_type({{ column }}, '{{ paths[index] | replace("'", "''") }}') = 'VARCHAR'
-                    then nullif(trim({{ text }}), '')
+                    then {{ text }}
             end
-        else nullif(trim({{ text }}), '')
-    end
+        else {{ text }}
+    end), '')
 {%- endmacro %}
 
 

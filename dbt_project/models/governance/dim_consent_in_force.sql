@@ -58,10 +58,11 @@ timed as (
     select
         decisions.*,
         current_run.as_of,
+        -- Nobody decides ahead: what bears a time that was still to come when it landed is taken to
+        -- be of its landing, and so is a refusal without a time. No bad clock keeps a grant in force.
         case
-            when decisions.grants or decisions.decided_at <= decisions.landed_at then decisions.decided_at
-            -- Nobody refuses ahead: without a time, or with one that was still to come when it
-            -- landed, a refusal counts from then on, so that no bad clock keeps a grant in force.
+            when decisions.decided_at <= decisions.landed_at then decisions.decided_at
+            when decisions.grants then least(decisions.decided_at, decisions.landed_at)
             else least(decisions.landed_at, current_run.as_of)
         end as counts_from
     from decisions
@@ -84,7 +85,10 @@ decided as (
                 timed.consent_id
         ) as nth
     from timed
-    where timed.counts_from <= timed.as_of
+    where
+        timed.counts_from <= timed.as_of
+        -- A grant allows nothing before its own time.
+        and (not timed.grants or timed.decided_at <= timed.as_of)
 
 )
 
