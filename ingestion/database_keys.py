@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from cdp.config.sources import Stream
 from cdp.config.staged import json_path
+from ingestion.engine_tables import lay_table
 from ingestion.failures import SourceFailed
 from ingestion.judging import BODY
 from ingestion.reading import Reading
@@ -59,8 +60,8 @@ def compare(
     paths = ", ".join(f"'{json_path(column, nests=False)}'" for column in stream.key)
     ks = [f"k{index}" for index, _ in enumerate(stream.key, 1)]
     columns = ", ".join(f"key[{index}] AS {k}" for index, k in enumerate(ks, 1))
-    cursor.register("present_keys", _keys(present, stream))
-    cursor.register("told_keys", _keys(told or [], stream))
+    lay_table(cursor, "present_keys", _keys(present, stream))
+    lay_table(cursor, "told_keys", _keys(told or [], stream))
     cursor.execute(
         f"""
         CREATE OR REPLACE TEMPORARY TABLE landed_keys AS

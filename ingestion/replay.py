@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from cdp.config.sources import load_sources
 from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Warehouse
+from ingestion.engine_tables import lay_table
 from ingestion.envelope import INBOX, Read
 from ingestion.judging import RawRows
 from ingestion.landing import new_load_id, recover
@@ -99,11 +100,10 @@ def _up_to_date(
             "kept_out_at": pa.array([row[4] for row in waiting], pa.timestamp("us")),
         }
     )
+    lay_table(reading.cursor, "kept_out", since)
     for table in tables:
-        reading.cursor.register(
-            "retried", table.select(["stream", "row_key", "payload_hash", "replay_of"])
-        )
-        reading.cursor.register("kept_out", since)
+        retried = table.select(["stream", "row_key", "payload_hash", "replay_of"])
+        lay_table(reading.cursor, "retried", retried)
         outdated = reading.cursor.execute(
             f"""
             SELECT retried.replay_of

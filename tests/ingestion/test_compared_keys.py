@@ -49,6 +49,22 @@ def test_rows_that_were_committed_late_are_found_by_their_keys(
     assert shop.land().rows_landed == 0
 
 
+def test_many_keys_are_compared_with_many(shop: Shop) -> None:
+    """The engine joins large tables otherwise than small ones."""
+    shop.declare(deletes=COMPARED)
+    shop.do(
+        "WITH RECURSIVE numbers(n) AS "
+        "(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 9000) "
+        "INSERT INTO customers SELECT n, n || '@example.org', '2026-06-01 10:00:00+00', NULL "
+        "FROM numbers"
+    )
+    assert shop.land().rows_landed == 9_000
+    shop.do("DELETE FROM customers WHERE no <= 30")
+    shop.do("UPDATE customers SET changed = '2026-06-02 10:00:00+00' WHERE no > 8900")
+    assert shop.land().rows_landed == 30 + 100
+    assert shop.land().rows_landed == 0
+
+
 @pytest.mark.parametrize("kind", ["TEXT", "UUID", "NUMERIC(10,2)", "INTEGER, other"])
 def test_a_key_of_any_type_finds_its_row(postgres_database: str, tmp_path: Path, kind: str) -> None:
     shop = Shop(postgres_database, tmp_path / "home")
