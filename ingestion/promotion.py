@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -50,6 +51,10 @@ CREATE TABLE IF NOT EXISTS raw."{source}" (
 """
 # Trying every compression on the widest columns, and any on keys and hashes, which none makes
 # smaller, took longer than all the rest of writing a row.
+
+
+_Read = tuple[Any, ...]
+"""A row of `envelope.READS`, in the order in which `_reads` selects it."""
 
 
 class DoesNotReconcile(RuntimeError):
@@ -191,7 +196,7 @@ def _promote_load(
     return LoadReport(source, load_id, read, landed, duplicate, quarantined, states)
 
 
-def _reads(load_id: str, files: _Files, cursor: duckdb.DuckDBPyConnection) -> list[tuple]:  # type: ignore[type-arg]
+def _reads(load_id: str, files: _Files, cursor: duckdb.DuckDBPyConnection) -> list[_Read]:
     if not files.reads:
         return []
     return cursor.execute(
@@ -203,7 +208,7 @@ def _reads(load_id: str, files: _Files, cursor: duckdb.DuckDBPyConnection) -> li
 
 def _read_again(
     source: str,
-    reads: list[tuple],  # type: ignore[type-arg]
+    reads: list[_Read],
     cursor: duckdb.DuckDBPyConnection,
 ) -> list[tuple[str, str]]:
     """Path and fingerprint of the files of a load; none where all of them are read for the first

@@ -6,6 +6,7 @@ by the stream's declaration. Does not belong here: reading any source, or the me
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import duckdb
@@ -18,6 +19,9 @@ from cdp.config.staged import column_names, json_path
 from ingestion.events import EARLIEST, FUTURE
 from ingestion.judging import Verdicts
 from ingestion.values import json_id, literal, text_id, utc
+
+Extracted = Callable[[str], str]
+"""From the name of a source's column to SQL of its text in a row."""
 
 
 def row_verdicts(stream: Stream, now: datetime, as_of: datetime, zone: str) -> Verdicts:
@@ -106,7 +110,7 @@ def _paths(stream: Stream) -> list[str]:
     return list(dict.fromkeys(json_path(each, nests=stream.nests) for each in columns)) or ["$"]
 
 
-def _nothing_made(stream: Stream, field) -> list[str]:  # type: ignore[no-untyped-def]
+def _nothing_made(stream: Stream, field: Extracted) -> list[str]:
     """SQL that is true where some map takes a row, and none finds the key of its entity in it."""
     takes, makes = [], []
     for each in stream.maps:
@@ -125,7 +129,7 @@ def _nothing_made(stream: Stream, field) -> list[str]:  # type: ignore[no-untype
     return [f"(({' OR '.join(takes)}) AND NOT ({' OR '.join(f'({each})' for each in makes)}))"]
 
 
-def _key_value(each: Map, name: str, stream: Stream, field) -> str | None:  # type: ignore[no-untyped-def]
+def _key_value(each: Map, name: str, stream: Stream, field: Extracted) -> str | None:
     """SQL of a key column of an entity as text; None where it cannot be missing."""
     value = each.columns.get(name)
     if isinstance(value, str):
@@ -139,7 +143,7 @@ _ENDS = ("valid_until", "deleted_at", "left_at")
 """Times of what may never end, for which databases have infinity: staging makes null of it."""
 
 
-def _type_checks(each: Map, field, zone: str) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
+def _type_checks(each: Map, field: Extracted, zone: str) -> list[tuple[str, str]]:
     """(source column, SQL that is true where its value breaks the contract)."""
     checks = []
     condition = "true"
@@ -181,7 +185,7 @@ def _breaks(sql: str) -> str:
     return f"TRY(({sql}) IS NULL) IS NULL"
 
 
-def _occurred(stream: Stream, field, zone: str) -> str:  # type: ignore[no-untyped-def]
+def _occurred(stream: Stream, field: Extracted, zone: str) -> str:
     """The time of the row itself: when an event occurred, else when the version was made."""
     for each in stream.maps:
         if each.entity == "events" and "occurred_at" in each.columns:
@@ -191,20 +195,20 @@ def _occurred(stream: Stream, field, zone: str) -> str:  # type: ignore[no-untyp
     return _moment(stream.version, field, zone) or "CAST(NULL AS TIMESTAMP)"
 
 
-def _moment(value: object, field, zone: str) -> str | None:  # type: ignore[no-untyped-def]
+def _moment(value: object, field: Extracted, zone: str) -> str | None:
     """SQL of a time, UTC, that a column or an expression of the source tells."""
     text = _told(value, field)
     return utc(text, zone) if text else None
 
 
-def _told(value: object, field) -> str | None:  # type: ignore[no-untyped-def]
+def _told(value: object, field: Extracted) -> str | None:
     """SQL of what a column or an expression of the source says, as text."""
     if isinstance(value, Expression):
         return f"TRY(CAST({_rendered(value.sql, field)} AS VARCHAR))"
     return field(value) if isinstance(value, str) else None
 
 
-def _rendered(sql: str, field) -> str:  # type: ignore[no-untyped-def]
+def _rendered(sql: str, field: Extracted) -> str:
     def read(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Column):
             name = node.sql(dialect="duckdb").replace('"', "")
