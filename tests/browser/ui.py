@@ -94,11 +94,8 @@ def button(browser: Chrome, text: str) -> WebElement | None:
 
 
 def open_page(browser: Chrome, address: str) -> None:
-    """Open a page of the UI, past the invitation that it greets newcomers with."""
+    """Open a page of the UI."""
     browser.get(address)
-    with suppress(TimeoutError):
-        wait_for(lambda: button(browser, "Skip"), 5, "the greeting").click()
-        wait_for(lambda: button(browser, "Skip") is None, PAGE_SECONDS, "the greeting to go")
 
 
 def linked_runs(browser: Chrome) -> list[str]:
