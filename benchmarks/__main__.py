@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -35,6 +36,7 @@ def measure(name: str, sizes: list[int]) -> None:
         "about": (module.__doc__ or "").strip(),
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine,
+        "figures": [asdict(figure) for figure in module.FIGURES],
         "results": results,
     }
     path = RESULTS / f"{name}.json"

@@ -27,6 +27,7 @@ from typing import Any
 
 import duckdb
 
+from benchmarks.figures import Figure
 from cdp.warehouse.settings import PROJECT_ROOT, load_settings
 from cdp.warehouse.store import Warehouse, open_warehouse
 from expectations import judging
@@ -35,6 +36,10 @@ from expectations.duckdb_connection import datasource
 from expectations.gates import warm_up
 from expectations.judging import judge
 from expectations.measuring import measure
+
+FIGURES = (
+    Figure("gate_ratio", "a gate over all rows", "one SQL statement by hand, time", 1.5, "rows"),
+)
 
 TABLE = ("profiles", "events")
 REQUIRED = ("event_id", "source", "profile_id", "event_type", "occurred_at", "landing_number")

@@ -25,12 +25,31 @@ from typing import Any
 
 import duckdb
 
+from benchmarks.figures import Figure
 from benchmarks.machine import peak_memory_gb, seconds
 from cdp.warehouse.runs import begin_run, finish_run
 from cdp.warehouse.settings import Settings, load_settings
 from cdp.warehouse.store import open_warehouse
 from ingestion.landing import land
 from ingestion.promotion import LoadReport
+
+FIGURES = (
+    Figure(
+        "throughput_ratio",
+        "landing events from files",
+        "DuckDB's `read_json` into a table, throughput",
+        0.7,
+        "rows",
+        more_is_better=True,
+    ),
+    Figure(
+        "known_ratio",
+        "landing again what is there",
+        "one anti-join, time",
+        2,
+        "known_rows",
+    ),
+)
 
 FILE_ROWS = 250_000
 

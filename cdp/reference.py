@@ -9,6 +9,7 @@ belong here: what people write themselves, which stands around the marks and is 
 
 from __future__ import annotations
 
+import json
 import re
 import types
 import typing
@@ -201,6 +202,25 @@ def fault_points() -> str:
     return _table(("point", "what is true there"), [(f"`{n}`", w) for n, w in POINTS.items()])
 
 
+def figures() -> str:
+    """Every number that a benchmark is to reach, as it was measured last."""
+    rows = []
+    for path in sorted((PROJECT_ROOT / "benchmarks" / "results").glob("*.json")):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        for figure in kept["figures"]:
+            for result in kept["results"]:
+                found = result.get(figure["key"])
+                if found is None:
+                    continue
+                more = figure["more_is_better"]
+                reached = found >= figure["reach"] if more else found <= figure["reach"]
+                limit = f"{'≥' if more else '≤'} {figure['reach']:g}"
+                size = f"{result[figure['size']]:,} {figure['size'].replace('_', ' ')}"
+                what = (figure["what"], figure["against"], size, f"{found:g}", limit)
+                rows.append((*what, "yes" if reached else "**no**"))
+    return _table(("what", "against", "over", "measured", "to reach", "reached"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "commands": command_sections,
@@ -215,6 +235,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "models": model_sections,
     "quarantine_reasons": quarantine_reasons,
     "fault_points": fault_points,
+    "figures": figures,
 }
 """What writes each generated part, by the name in its mark."""
 

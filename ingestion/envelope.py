@@ -27,7 +27,8 @@ REASONS: dict[str, str] = {
     "nul_byte": "The row holds the character NUL, which no warehouse keeps.",
     "too_deep": f"Objects and lists are nested deeper than {MAX_DEPTH} levels.",
     "too_large": f"The row is larger than {MAX_ROW_BYTES:,} bytes.",
-    "duplicate_key_in_object": "A key stands twice, so that its value depends on who reads it.",
+    "duplicate_key_in_object": "A key stands twice in the row, or in an object of it that is read: "
+    "what it holds depends on who reads it.",
     "unknown_type": "The type is none of identify, track, page, screen, group and alias.",
     "missing_identity": "The event says of nobody: no user id, device id or e-mail address.",
     "bad_message_id": "The message id is no text or number, or too long.",

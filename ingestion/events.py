@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from cdp.config.segment_paths import SEGMENT_PATHS
 from ingestion.envelope import MAX_ID_CHARACTERS
 from ingestion.judging import Verdicts
+from ingestion.object_keys import keys_of, parents
 from ingestion.values import finite, json_id
 
 _PATHS = {
@@ -28,6 +30,9 @@ _PATHS = {
     "sent": "$.sentAt",
     "received": "$.receivedAt",
 }
+
+_OBJECTS = parents(path for paths in SEGMENT_PATHS.values() for path in paths)
+"""The objects of a message from which staging reads."""
 
 FUTURE = timedelta(days=2)
 """How far ahead of the clock an event may lie: devices are a day off, not a month."""
@@ -76,7 +81,7 @@ def _query() -> str:
     WITH parsed AS (
         SELECT ordinal, position, text,
                TRY(json_extract_string(text, [{listed}])) AS f,
-               TRY(json_keys(text)) AS keys
+               {keys_of(_OBJECTS)} AS keys
         FROM good
     ),
     fields AS (
@@ -146,4 +151,4 @@ def event_verdicts(now: datetime, as_of: datetime) -> Verdicts:
         as_of: the moment the run computes for; the later of the two bounds the future.
     """
     latest = max(now, as_of) + FUTURE
-    return Verdicts(_query(), {"now": now, "earliest": EARLIEST, "latest": latest})
+    return Verdicts(_query(), _OBJECTS, {"now": now, "earliest": EARLIEST, "latest": latest})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from ingestion.byte_checks import look
 from ingestion.envelope import INBOX, MAX_DEPTH
+from ingestion.object_keys import doubled
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,13 @@ class Verdicts:
     Attributes:
         query: a query over `good` (`ordinal`, `position`, `text`) that gives `ordinal`, `text`,
             `reason` (null where the row may land), `row_key`, `occurred_at`, `received_at`,
-            `detail`, and the row's `keys`, among which none may stand twice.
+            `detail`, and the row's `keys` (see `object_keys.keys_of`).
+        objects: the paths of the objects that the keys are of.
         parameters: the values of its parameters.
     """
 
     query: str
+    objects: Sequence[str]
     parameters: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -91,7 +94,7 @@ def judge(
 
 _JUDGED = """
 CREATE OR REPLACE TEMPORARY TABLE judged_rows AS
-SELECT ordinal, reason, detail, array_to_string(keys, chr(0)) AS keys,
+SELECT ordinal, reason, detail, keys,
        CASE WHEN reason IS NULL THEN row_key END AS row_key,
        CASE WHEN reason IS NULL THEN occurred_at END AS occurred_at,
        CASE WHEN reason IS NULL THEN received_at END AS received_at,
@@ -113,7 +116,9 @@ def _judged(cursor: duckdb.DuckDBPyConnection, good: pa.Table, verdicts: Verdict
         found = cursor.execute("SELECT * FROM judged_rows ORDER BY ordinal").to_arrow_table()
     finally:
         cursor.unregister("good")
-    found = _without_doubled_keys(found)
+    found = _without_doubled_keys(
+        found, doubled(found["keys"], good["text"], verdicts.objects, cursor)
+    )
     lands = pc.is_null(found["reason"])
     none = pa.scalar(None, pa.string())
     text = good["text"]
@@ -136,18 +141,12 @@ def _judged(cursor: duckdb.DuckDBPyConnection, good: pa.Table, verdicts: Verdict
     )
 
 
-def _without_doubled_keys(found: pa.Table) -> pa.Table:
-    """The verdicts, with rows refused in whose object a key stands twice.
-
-    Rows share few lists of keys, so that few lists are looked through. No key holds the character
-    that parts them: a row with a NUL has been refused.
-    """
-    lists = [(text, text.split("\0")) for text in pc.unique(found["keys"]).to_pylist() if text]
-    doubled = [text for text, keys in lists if len(set(keys)) < len(keys)]
-    if not doubled:
+def _without_doubled_keys(found: pa.Table, lists: pa.Array) -> pa.Table:
+    """The verdicts, with rows refused that have such lists of keys."""
+    if not len(lists):
         return found
     hit = pc.and_(
-        pc.is_in(found["keys"], value_set=pa.array(doubled, pa.string())),
+        pc.is_in(found["keys"], value_set=lists),
         pc.invert(
             pc.is_in(found["reason"], value_set=pa.array(["malformed_json", "not_an_object"]))
         ),

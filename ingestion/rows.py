@@ -18,6 +18,7 @@ from cdp.config.sources import Expression, Map, Stream, parse_expression
 from cdp.config.staged import column_names, json_path
 from ingestion.events import EARLIEST, FUTURE
 from ingestion.judging import Verdicts
+from ingestion.object_keys import keys_of, parents
 from ingestion.values import json_id, literal, text_id, utc
 
 Extracted = Callable[[str], str]
@@ -34,12 +35,14 @@ def row_verdicts(stream: Stream, now: datetime, as_of: datetime, zone: str) -> V
         zone: the zone of times that name none.
     """
     bounds: dict[str, object] = {"earliest": EARLIEST, "latest": max(now, as_of) + FUTURE}
-    query = _query(stream, zone)
-    return Verdicts(query, bounds if "$latest" in query else {})
+    paths = _paths(stream)
+    objects = parents(paths)
+    query = _query(stream, zone, paths, objects)
+    return Verdicts(query, objects, bounds if "$latest" in query else {})
 
 
-def _query(stream: Stream, zone: str) -> str:
-    nests, paths = stream.nests, _paths(stream)
+def _query(stream: Stream, zone: str, paths: list[str], objects: list[str]) -> str:
+    nests = stream.nests
     listed = ", ".join(literal(path) for path in paths)
 
     def field(column: str) -> str:
@@ -68,7 +71,7 @@ def _query(stream: Stream, zone: str) -> str:
     WITH parsed AS (
         SELECT ordinal, position, text,
                TRY(json_extract_string(text, [{listed}])) AS f,
-               TRY(json_keys(text)) AS keys
+               {keys_of(objects)} AS keys
         FROM good
     ),
     checked AS (

@@ -44,9 +44,10 @@ _COME_IN_ROWS = {
 
 MOST_WAITING = 200
 
-RECORDS_HOLD_FOR = 2.0
-"""Seconds. A step asks for the record of each table that another of its tables is built from, one
-by one and all within a moment; nobody else but who wipes an asset by hand writes them then."""
+RECORDS_HOLD_FOR = 60.0
+"""Seconds. Steps ask for the record of each table that another of their tables is built from, one
+by one. Those that this process writes are put in their place at once, those that a run will write
+are read anew when it has said so, and nobody else writes any but who wipes an asset by hand."""
 
 
 class EventLog(SqliteEventLogStorage):

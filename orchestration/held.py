@@ -17,10 +17,11 @@ import dagster as dg
 from cdp.warehouse import pending
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.publishing import recover_publication
-from cdp.warehouse.runs import Run, begin_run, finish_run, logic_hash
+from cdp.warehouse.runs import CHANGED_MEANWHILE, Run, begin_run, finish_run, logic_hash
 from cdp.warehouse.store import Warehouse, WarehouseBusy, open_warehouse
 from expectations.checks import GateVerdict
-from orchestration.alerting import failed_steps, tell_of_failed_run
+from ingestion.promotion import ensure_tables
+from orchestration.alerting import failed_steps, tell_if_untold, tell_of_failed_run
 from orchestration.deployment import Deployment
 from orchestration.instance import write_behind
 from orchestration.lost_runs import alive
@@ -75,28 +76,43 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
         tell = whoever_listens()
         # An alert may take minutes: a kill in the midst of it must be noticed as any other.
         with alive(deployment.settings, dagster_run.run_id):
-            with _opened(deployment, tell, context) as store:
-                # What it compiles stands in files, and they may have changed while it waited.
-                if logic_hash(deployment.settings) != deployment.logic:
-                    raise dg.Failure(
-                        "the project or its configuration has changed since this run was loaded; "
-                        "start the run again",
-                        allow_retries=False,
-                    )
-                recover_publication(store)
-                run = begin_run(
-                    store, dagster_run.run_id, trigger_of(dagster_run), deployment.logic
-                )
-                models = Models(deployment.settings, deployment.project)
-                held = Held(store, run, models, deployment, tell)
-                tell(News("started", run.run_id, detail=run))
-                yield held
-                failed = failed_steps(instance, run.run_id)
-                finish_run(store, run, "failed" if failed else "finished")
+            begun = False
+            try:
+                with _opened(deployment, tell, context) as store:
+                    run = _begin(store, deployment, dagster_run)
+                    models = Models(deployment.settings, deployment.project, deployment.logic)
+                    held = Held(store, run, models, deployment, tell)
+                    tell(News("started", run.run_id, detail=run))
+                    begun = True
+                    yield held
+                    failed = failed_steps(instance, run.run_id)
+                    finish_run(store, run, "failed" if failed else "finished")
+            except Exception:
+                if not begun:
+                    # No step comes to say so.
+                    tell_if_untold(deployment.settings, instance, dagster_run)
+                raise
             if failed:
                 tell_of_failed_run(deployment.settings, instance, run, failed, held.closed_gates)
 
     return warehouse
+
+
+def _begin(store: Warehouse, deployment: Deployment, dagster_run: dg.DagsterRun) -> Run:
+    """Put right what a kill has left, and open the run.
+
+    Raises:
+        Failure: the files have changed since they were loaded.
+    """
+    # What the run compiles stands in files, and they may have changed while it waited.
+    if logic_hash(deployment.settings) != deployment.logic:
+        raise dg.Failure(CHANGED_MEANWHILE, allow_retries=False)
+    recover_publication(store)
+    run = begin_run(store, dagster_run.run_id, trigger_of(dagster_run), deployment.logic)
+    for source in deployment.sources:
+        # Also of those that this run does not ask: models read the tables of all.
+        ensure_tables(source, store)
+    return run
 
 
 def trigger_of(run: dg.DagsterRun) -> str:

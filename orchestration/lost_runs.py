@@ -5,12 +5,13 @@ putting the warehouse right after a kill, which the next run does when it begins
 
 Dagster takes a run for started until it says otherwise. One that was killed never does, and its
 place in the pool would keep every later run in the queue for good. So the process of a run holds a
-lock on a file while it lives: the operating system lets go of it however the process ends.
+lock on a file while it lives: the operating system lets go of it however the process ends. Dagster
+records the end of a run a moment after its process has let go, so that an end leaves a mark.
 """
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -20,7 +21,8 @@ from cdp.warehouse.settings import Settings
 from orchestration.alerting import tell_if_untold
 
 WITHOUT_SIGN_SECONDS = 60
-"""A run that has started and shows no sign of life for so long was killed before its first step."""
+"""A run that shows no sign of life for so long after it has started was killed before its first
+step; one that does so after its last step, before its end was recorded."""
 
 
 @contextmanager
@@ -32,19 +34,22 @@ def alive(settings: Settings, run_id: str) -> Iterator[None]:
         try:
             yield
         finally:
+            _end(settings, run_id).touch()
             sign.unlink(missing_ok=True)
 
 
 def end_lost_runs(settings: Settings, instance: dg.DagsterInstance) -> list[str]:
     """Record every run whose process is gone as failed, and tell people; return their ids."""
     lost = []
+    _forget_old_ends(settings)
     under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
     for record in instance.get_run_records(under_way):
         run = record.dagster_run
         sign = _sign(settings, run.run_id)
         if not sign.exists():
             # It has not come to its first step, or has just ended; neither takes long.
-            if time.time() - (record.start_time or time.time()) < WITHOUT_SIGN_SECONDS:
+            since = _ended_at(settings, run.run_id) or record.start_time or time.time()
+            if time.time() - since < WITHOUT_SIGN_SECONDS:
                 continue
         elif _is_held(sign):
             continue
@@ -65,6 +70,25 @@ def _is_held(sign: Path) -> bool:
     except Timeout:
         return True
     return False
+
+
+def _ended_at(settings: Settings, run_id: str) -> float | None:
+    """When a run let go of everything, if it did so lately."""
+    try:
+        return _end(settings, run_id).stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def _forget_old_ends(settings: Settings) -> None:
+    for mark in _end(settings, "any").parent.glob("*.ended"):
+        with suppress(FileNotFoundError):
+            if time.time() - mark.stat().st_mtime >= WITHOUT_SIGN_SECONDS:
+                mark.unlink()
+
+
+def _end(settings: Settings, run_id: str) -> Path:
+    return settings.dagster_dir / "alive" / f"{run_id}.ended"
 
 
 def _sign(settings: Settings, run_id: str) -> Path:

@@ -51,8 +51,10 @@ create table refunds (
     amount numeric(12, 2) not null, currency_code text not null, reason text,
     created_at datetime not null, updated_at datetime not null, deleted_at datetime
 );
+create index customers_changed on customers (updated_at);
 create index orders_changed on orders (updated_at);
 create index order_lines_changed on order_lines (updated_at);
+create index refunds_changed on refunds (updated_at);
 """
 _WIDTHS = {"customers": 17, "products": 9, "orders": 17, "order_lines": 10, "refunds": 9}
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import yaml
 
 from cdp.warehouse.fault_points import reached
-from cdp.warehouse.runs import Run, mark_stage
+from cdp.warehouse.runs import CHANGED_MEANWHILE, Run, logic_hash, mark_stage
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import CATALOG, INSTANCE, Warehouse
 
@@ -65,13 +65,35 @@ class Models:
 
     _kept: ClassVar[dict[tuple[Path, str], Manifest]] = {}
 
-    def __init__(self, settings: Settings, project: Path) -> None:
+    def __init__(self, settings: Settings, project: Path, logic: str | None = None) -> None:
+        """
+        Args:
+            logic: the `logic_hash` of the run that builds. What it builds is parsed once then, and
+                stays as it is whatever becomes of the files.
+        """
         self.settings = settings
         self.project = project
+        self._logic = logic
+        self._pinned: Manifest | None = None
         self._profiles = _write_profile(settings)
 
     def manifest(self) -> Manifest:
-        """The parsed project; parsed again only when one of its files has changed."""
+        """The parsed project; parsed again only when one of its files has changed.
+
+        Raises:
+            ModelsFailed: the project cannot be parsed, or is not of the run's logic any more.
+        """
+        if self._pinned is not None:
+            return self._pinned
+        manifest = self._parsed()
+        if self._logic is not None:
+            # Asked for after parsing: whatever was read is of this logic, or was changed since.
+            if logic_hash(self.settings) != self._logic:
+                raise ModelsFailed(CHANGED_MEANWHILE)
+            self._pinned = manifest
+        return manifest
+
+    def _parsed(self) -> Manifest:
         key = (self.project, self.fingerprint())
         if key not in self._kept:
             result = self._invoke(["parse"], manifest=None)

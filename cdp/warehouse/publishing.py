@@ -40,7 +40,15 @@ from cdp.warehouse import manifest as manifests
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.manifest import DamagedSet, FileContent, Manifest, read_manifest
 from cdp.warehouse.model_catalogue import Catalogue, load_catalogue
-from cdp.warehouse.runs import STAGES, Run, ensure_run_tables, stage_states, utc_now
+from cdp.warehouse.runs import (
+    CHANGED_MEANWHILE,
+    STAGES,
+    Run,
+    ensure_run_tables,
+    logic_hash,
+    stage_states,
+    utc_now,
+)
 from cdp.warehouse.serving_sets import (
     accept,
     current_set,
@@ -214,6 +222,11 @@ def refuse_unless_ready(warehouse: Warehouse, run: Run) -> None:
     """
     ensure_run_tables(warehouse)
     states = stage_states(warehouse)
+    logic = warehouse.scalar(
+        "SELECT logic_hash FROM governance.runs WHERE run_id = ?", [run.run_id]
+    )
+    if logic != logic_hash(warehouse.settings):
+        raise PublishRefused(STAGES[0], CHANGED_MEANWHILE)
     for stage in STAGES:
         state = states[stage]
         if state.built_by is None:

@@ -203,6 +203,13 @@ def stage_states(warehouse: Warehouse) -> dict[str, StageState]:
     return {stage: known.get(stage, StageState(stage, None, False, False)) for stage in STAGES}
 
 
+CHANGED_MEANWHILE = (
+    "the project or its configuration has changed since this run was loaded, and what it has built "
+    "would not be what they say; start the run again"
+)
+"""Why a run ends that would mix two logics."""
+
+
 def logic_hash(settings: Settings) -> str:
     """A hash of everything that decides what current tables hold: models, macros, seeds, config.
 

@@ -10,9 +10,13 @@ Does not belong here: any table's meaning.
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -113,6 +117,7 @@ def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Ite
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     wait = settings.lock_wait_seconds if wait_seconds is None else wait_seconds
+    until = time.monotonic() + wait
     # The thread lock comes first: a file lock says nothing between threads of one process.
     if not _HELD.acquire(timeout=wait):
         raise WarehouseBusy(_busy(wait))
@@ -123,7 +128,7 @@ def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Ite
         except Timeout as error:
             raise WarehouseBusy(_busy(wait)) from error
         try:
-            with _attached(settings) as warehouse:
+            with _attached(settings, until) as warehouse:
                 yield warehouse
         finally:
             lock.release()
@@ -139,10 +144,10 @@ def _busy(wait: float) -> str:
 
 
 @contextmanager
-def _attached(settings: Settings) -> Iterator[Warehouse]:
+def _attached(settings: Settings, until: float) -> Iterator[Warehouse]:
+    spill = _empty_spill(settings)
     instance = duckdb.connect(INSTANCE)
     try:
-        spill = settings.home / "spill"
         instance.execute(f"SET memory_limit = {_text(settings.memory_limit)}")
         instance.execute(f"SET threads = {int(settings.threads)}")
         instance.execute(f"SET temp_directory = {_text(os.fspath(spill))}")
@@ -151,7 +156,7 @@ def _attached(settings: Settings) -> Iterator[Warehouse]:
         instance.execute("SET GLOBAL TimeZone = 'UTC'")
         # The log of a large load is folded in by an explicit checkpoint, not in its midst.
         instance.execute("SET checkpoint_threshold = '256MB'")
-        instance.execute(f"ATTACH {_text(os.fspath(settings.warehouse_file))} AS {CATALOG}")
+        _attach(instance, settings, until)
         try:
             warehouse = Warehouse(settings, instance)
             for schema in SCHEMAS:
@@ -161,6 +166,42 @@ def _attached(settings: Settings) -> Iterator[Warehouse]:
             _detach(instance)
     finally:
         instance.close()
+
+
+def _empty_spill(settings: Settings) -> Path:
+    """The folder for what memory does not hold, without what a killed process has left in it: rows
+    of people that nothing else would ever take away. The caller holds the lock."""
+    spill = settings.home / "spill"
+    shutil.rmtree(spill, ignore_errors=True)
+    spill.mkdir(mode=0o700, exist_ok=True)
+    return spill
+
+
+def _attach(instance: duckdb.DuckDBPyConnection, settings: Settings, until: float) -> None:
+    """Attach the file, waiting for a program that reads it past our lock: a shell, say.
+
+    Raises:
+        WarehouseBusy: that program had it open for all the time allowed.
+    """
+    while True:
+        try:
+            instance.execute(f"ATTACH {_text(os.fspath(settings.warehouse_file))} AS {CATALOG}")
+        except duckdb.IOException as error:
+            if "Could not set lock on file" not in str(error):
+                raise
+            if time.monotonic() >= until:
+                holder = _HOLDER.search(str(error))
+                raise WarehouseBusy(
+                    f"another program has {settings.warehouse_file} open"
+                    + (f" ({holder[1]})" if holder else "")
+                    + "; close it there and run again, and look at what is published instead"
+                ) from error
+            time.sleep(0.2)
+        else:
+            return
+
+
+_HOLDER = re.compile(r"Conflicting lock is held in (.+?\(PID \d+\))")
 
 
 def _detach(instance: duckdb.DuckDBPyConnection) -> None:

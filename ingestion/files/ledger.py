@@ -1,16 +1,20 @@
 """Which files are to be read, and what has become of those that were.
 
-Belongs here: listing a location with dlt's filesystem, when a file is complete, and the comparison
+Belongs here: listing a location, when a file is complete, and the comparison
 with `raw.files`. Does not belong here: what stands in a file.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import os
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from zoneinfo import ZoneInfo
@@ -34,12 +38,8 @@ class FoundFile:
     path: str
     size: int
     modified_at: datetime
-    item: Any
-
-    def open(self) -> BinaryIO:
-        """Its bytes as they are stored."""
-        opened: BinaryIO = self.item.open(mode="rb", compression="disable")
-        return opened
+    open: Callable[[], BinaryIO]
+    """Its bytes as they are stored."""
 
 
 @dataclass(frozen=True)
@@ -78,55 +78,64 @@ def location(source: Source, settings: Settings) -> str:
 
 def list_files(source: Source, stream: Stream, settings: Settings) -> list[FoundFile]:
     """All files of a stream in the order of their paths, unfinished ones left out."""
+    place = location(source, settings)
+    pattern = str(stream.files)
+    if "://" in place:
+        found = _in_bucket(place, pattern, credentials(source, settings))
+    else:
+        found = _in_folder(place, pattern)
+    listed = (each for each in found if not _UNFINISHED.search(each.path))
+    return sorted(listed, key=lambda each: each.path)
+
+
+def _in_folder(folder: str, pattern: str) -> Iterator[FoundFile]:
+    """Files of this machine. Some may go away while they are listed, and links may lead nowhere:
+    neither keeps the others from being read.
+
+    A look costs a thirtieth of a millisecond a file; dlt's own takes ten times as long, which was
+    most of a run with nothing new where thousands of files have been read.
+    """
+    for path in glob.iglob(pattern, root_dir=folder, recursive=True):
+        file = Path(folder, path)
+        try:
+            seen = file.stat()
+        except OSError:
+            continue
+        if stat.S_ISREG(seen.st_mode):
+            yield FoundFile(
+                path.replace(os.sep, "/"),
+                seen.st_size,
+                _naive_utc(datetime.fromtimestamp(seen.st_mtime, UTC)),
+                partial(_opened, file),
+            )
+
+
+def _opened(file: Path) -> BinaryIO:
+    return file.open("rb")
+
+
+def _in_bucket(place: str, pattern: str, given: Any) -> Iterator[FoundFile]:
+    """Files of a bucket, as dlt lists and opens them."""
     # dlt takes seconds to import, which a look at settings should not pay.
     from dlt.sources.filesystem import filesystem
 
-    place = location(source, settings)
-    if "://" not in place and not Path(place).is_dir():
-        return []
-    options: dict[str, Any] = {"bucket_url": place, "file_glob": stream.files}
-    given = credentials(source, settings)
-    if "://" not in place:
-        options["credentials"] = _folder()
-    if given is not None:
-        options |= (
-            {"credentials": given.get("credentials", given)} if isinstance(given, dict) else {}
-        )
-        if isinstance(given, dict) and "kwargs" in given:
-            options["kwargs"] = given["kwargs"]
-            options["credentials"] = given.get("credentials")
-    found = []
+    options: dict[str, Any] = {"bucket_url": place, "file_glob": pattern}
+    if isinstance(given, dict):
+        parted = "credentials" in given or "kwargs" in given
+        options["credentials"] = given.get("credentials") if parted else given
+        options["kwargs"] = given.get("kwargs")
     for item in filesystem(**{key: value for key, value in options.items() if value is not None}):
         for each in item if isinstance(item, list) else [item]:
-            path = str(each["relative_path"]).lstrip("/")
-            if _UNFINISHED.search(path):
-                continue
-            modified = each["modification_date"]
-            found.append(
-                FoundFile(
-                    path,
-                    int(each["size_in_bytes"]),
-                    datetime.fromtimestamp(modified.timestamp(), UTC).replace(tzinfo=None),
-                    each,
-                )
+            yield FoundFile(
+                str(each["relative_path"]).lstrip("/"),
+                int(each["size_in_bytes"]),
+                _naive_utc(each["modification_date"]),
+                partial(each.open, mode="rb", compression="disable"),
             )
-    return sorted(found, key=lambda each: each.path)
 
 
-def _folder() -> Any:
-    """Folders of this machine, in which files may go away while they are listed, and links may lead
-    nowhere: neither keeps the others from being read."""
-    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-
-    class Folder(LocalFileSystem):  # type: ignore[misc]
-        def info(self, path: Any, **kwargs: Any) -> dict[str, Any]:
-            try:
-                found: dict[str, Any] = super().info(path, **kwargs)
-            except FileNotFoundError:
-                return {"name": str(path), "type": "gone", "size": 0, "mtime": 0.0}
-            return found
-
-    return Folder()
+def _naive_utc(moment: datetime) -> datetime:
+    return datetime.fromtimestamp(moment.timestamp(), UTC).replace(tzinfo=None)
 
 
 def is_complete(file: FoundFile, source: Source, now: datetime) -> bool:
@@ -176,6 +185,19 @@ def tasks(
             task = _against_ledger(file, name, before)
             if task is not None:
                 yield task
+            elif before and file.modified_at != before.modified_at:
+                _note_time(file, name, before, source.name, warehouse)
+
+
+def _note_time(
+    file: FoundFile, stream: str, before: Known, source: str, warehouse: Warehouse
+) -> None:
+    """Note that a file was touched, so that its bytes are not looked through at every look."""
+    warehouse.execute(
+        "UPDATE raw.files SET modified_at = ? WHERE source = ? AND stream = ? AND path = ? "
+        "AND size = ? AND fingerprint = ?",
+        [file.modified_at, source, stream, file.path, before.size, before.fingerprint],
+    )
 
 
 def _against_ledger(file: FoundFile, stream: str, before: Known | None) -> Task | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,17 +27,12 @@ def fate(row: bytes, latest: datetime) -> str | None:
         return "invalid_utf8"
     if _depth(text) > 50:
         return "too_deep"
-    doubled: list[int] = []
-
-    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        doubled.append(len(members) - len({name for name, _ in members}))
-        return dict(members)
 
     def refuse(name: str) -> Any:
         raise ValueError(name)
 
     try:
-        value = json.loads(text, object_pairs_hook=pairs, parse_constant=refuse)
+        value = json.loads(text, object_pairs_hook=_Object, parse_constant=refuse)
     except (ValueError, RecursionError):
         return "malformed_json"
     found = _text_reason(value)
@@ -44,10 +40,30 @@ def fate(row: bytes, latest: datetime) -> str | None:
         return found
     if not isinstance(value, dict):
         return "not_an_object"
-    # Objects are closed from the inside out, so the last one closed is the message itself.
-    if doubled[-1]:
+    if any(isinstance(each, _Object) and each.doubled for each in _read_from(value)):
         return "duplicate_key_in_object"
     return _message(value, latest)
+
+
+class _Object(dict[str, Any]):
+    """An object that knows whether one of its keys stood twice."""
+
+    def __init__(self, members: list[tuple[str, Any]]) -> None:
+        super().__init__(members)
+        self.doubled = len(self) < len(members)
+
+
+def _read_from(message: dict[str, Any]) -> Iterator[Any]:
+    """The objects of a message whose members mean something, in the form of an engine that reads
+    the first of two members of one name."""
+    yield message
+    properties, context = message.get("properties"), message.get("context")
+    yield from (properties, context, message.get("traits"))
+    if isinstance(context, dict):
+        yield from (context.get(name) for name in ("traits", "page", "campaign"))
+    if isinstance(properties, dict):
+        products = properties.get("products")
+        yield products[0] if isinstance(products, list) and products else None
 
 
 def _message(value: dict[str, Any], latest: datetime) -> str | None:

@@ -72,6 +72,18 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "text after the row": (told(17) + b" and more", "malformed_json"),
     "no JSON at all": (b"GET / HTTP/1.1", "malformed_json"),
     "a key that stands twice": (spliced(18, '"type":"identify"'), "duplicate_key_in_object"),
+    "a trait that stands twice": (
+        spliced(41, '"traits":{"email":"a@example.org","name":"A","email":"b@example.org"}'),
+        "duplicate_key_in_object",
+    ),
+    "a trait of the context that stands twice": (
+        spliced(42, '"context":{"traits":{"email":"a@example.org","email":"b@example.org"}}'),
+        "duplicate_key_in_object",
+    ),
+    "a property that stands twice": (
+        spliced(43, '"properties":{"revenue":1,"revenue":100}'),
+        "duplicate_key_in_object",
+    ),
     "an unknown type": (told(19, type="purchase"), "unknown_type"),
     "a type that is a number": (told(20, type=7), "unknown_type"),
     "no type": (told(21, type=None), "unknown_type"),
@@ -100,6 +112,10 @@ LANDS: dict[str, bytes] = {
     "objects 50 deep": spliced(101, b'"x":' + DEEP_50),
     "keys that differ by case": spliced(102, '"Type":"identify","TYPE":1'),
     "keys alike after normalisation": spliced(103, '"some_key":1,"someKey":2,"Some Key":3'),
+    "a key that stands twice where nobody reads": spliced(120, '"x":{"a":1,"a":2}'),
+    "the same keys in several objects": spliced(
+        121, '"traits":{"email":"a@example.org"},"context":{"email":1,"traits":{"email":"b@c.de"}}'
+    ),
     "an empty key": spliced(104, '"":1'),
     "a key of 5,000 letters": spliced(105, '"' + "k" * 5000 + '":1'),
     "emoji as keys": spliced(106, '"👍":{"🎉":1}'),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from ingestion.files import ledger
 from tests.ingestion.landing import AS_OF, Landing, event, events, lines
 
 
@@ -94,6 +95,19 @@ def test_a_file_that_was_only_touched_is_not_read(landing: Landing) -> None:
     os.utime(path, (path.stat().st_atime, path.stat().st_mtime + 100))
     assert not landing.has_news()
     assert landing.land().rows_read == 0
+
+
+def test_a_file_that_was_touched_is_looked_through_once(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = landing.put("a.ndjson", events(0, 2))
+    landing.land()
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert not landing.has_news()
+    looks: list[object] = []
+    monkeypatch.setattr(ledger, "fingerprint", lambda *asked: looks.append(asked))
+    assert not landing.has_news()
+    assert looks == []
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from cdp.generation import generate
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import STAGES, begin_run, finish_run
 from cdp.warehouse.settings import Settings, load_settings
-from cdp.warehouse.store import Warehouse, open_warehouse
+from cdp.warehouse.store import open_warehouse
 from ingestion.landing import land
 from ingestion.promotion import LoadReport
 
@@ -80,7 +80,7 @@ class Deployment:
         """Copy every current table aside, for `changed_since_copies`."""
         with open_warehouse(self.settings()) as warehouse:
             warehouse.execute("DROP SCHEMA IF EXISTS copies CASCADE; CREATE SCHEMA copies")
-            for name in _current(self, warehouse):
+            for name in current_tables(self):
                 copy = name.replace(".", "__")
                 warehouse.execute(f"CREATE TABLE copies.{copy} AS SELECT * FROM {name}")
 
@@ -88,7 +88,7 @@ class Deployment:
         """Current tables that differ from their copies: some rows that only one of them has."""
         found = {}
         with open_warehouse(self.settings()) as warehouse:
-            for name in _current(self, warehouse):
+            for name in current_tables(self):
                 copy = f"copies.{name.replace('.', '__')}"
                 rows = warehouse.rows(
                     f"(SELECT 'before', * FROM {copy} EXCEPT ALL SELECT 'before', * FROM {name}) "
@@ -101,7 +101,8 @@ class Deployment:
         return found
 
 
-def _current(deployment: Deployment, warehouse: Warehouse) -> list[str]:
+def current_tables(deployment: Deployment) -> list[str]:
+    """Names of the tables that are a function of raw rows, definitions and `as_of`."""
     manifest = Models(deployment.settings(), generate(deployment.settings())).manifest()
     names: list[str] = []
     for node in manifest.nodes.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import sqlite3
 from datetime import datetime, timedelta
@@ -12,11 +11,13 @@ from typing import Any
 import pytest
 
 from tests.models.deployment import Deployment
+from tests.models.told_events import deliver_events, identify
 from tests.services.delivery import Deliveries
 
 pytestmark = pytest.mark.integration
 
 END = datetime(2026, 6, 30, 12)
+AT = END - timedelta(hours=1)
 
 
 def differing(deployment: Deployment) -> dict[str, list[tuple[object, ...]]]:
@@ -129,16 +130,19 @@ def test_a_merge_of_an_unpublished_run_that_a_later_row_undoes_leaves_nothing_be
     deliver_events(
         tmp_path,
         "apart",
+        AT,
         identify("device-1", "ada@example.org", user_id="ada"),
         identify("device-2", "shared@example.org"),
         identify("device-3", "shared@example.org"),
         {"type": "track", "event": "Product Added", "anonymousId": "device-3"},
     )
     deployment.run(END)
-    deliver_events(tmp_path, "together", identify("device-2", "ada@example.org"))
+    deliver_events(tmp_path, "together", AT, identify("device-2", "ada@example.org"))
     deployment.run(END + timedelta(hours=1), publish=False)
     assert len(set(profiles_of(deployment, "device-1", "device-2", "device-3"))) == 1
-    deliver_events(tmp_path, "undone", identify("device-2", "shared@example.org", user_id="bob"))
+    deliver_events(
+        tmp_path, "undone", AT, identify("device-2", "shared@example.org", user_id="bob")
+    )
     deployment.run(END + timedelta(hours=2))
     ada, bob, third = profiles_of(deployment, "device-1", "device-2", "device-3")
     assert ada != bob == third
@@ -206,9 +210,9 @@ def test_a_late_event_cuts_the_sessions_of_everybody_on_its_device(
         told = {"type": "track", "event": "Product Viewed", "anonymousId": "shared tablet"}
         return {**told, "userId": user, "timestamp": moment, "receivedAt": moment}
 
-    deliver_events(tmp_path, "first", viewed("900001", 0), viewed("900001", 50))
+    deliver_events(tmp_path, "first", AT, viewed("900001", 0), viewed("900001", 50))
     deployment.run(END - timedelta(hours=1))
-    deliver_events(tmp_path, "late", viewed("900002", 25))
+    deliver_events(tmp_path, "late", AT, viewed("900002", 25))
     deployment.run(END)
     assert deployment.rows(
         "SELECT session_count FROM profiles.dim_profiles "
@@ -224,7 +228,7 @@ def test_the_first_events_after_a_publication_without_any_have_their_sessions(
     Deliveries(shop_files, tmp_path, seed=7).database_up_to(None)
     (tmp_path / "landing" / "web").mkdir(parents=True)
     deployment.run(END - timedelta(hours=2))
-    deliver_events(tmp_path, "first", identify("device", "ada@example.org"))
+    deliver_events(tmp_path, "first", AT, identify("device", "ada@example.org"))
     deployment.run(END)
     assert deployment.rows("SELECT count(*) FROM profiles.fct_sessions") == [(1,)]
     assert differing(deployment) == {}
@@ -236,7 +240,7 @@ def test_consent_follows_its_time_and_whom_it_is_about(shop_files: Path, tmp_pat
     Deliveries(shop_files, tmp_path, seed=6).database_up_to(None)
     (tmp_path / "landing" / "web").mkdir(parents=True)
     people = ("900001", "900002", "900003")
-    deliver_events(tmp_path, "people", *(identify(f"d{one}", "", one) for one in people))
+    deliver_events(tmp_path, "people", AT, *(identify(f"d{one}", "", one) for one in people))
     deliver_decision(tmp_path, "early", "about", "900001", "granted", END - timedelta(days=9))
     deliver_decision(tmp_path, "due", "later", "900003", "denied", END - timedelta(hours=1))
     deployment.run(END - timedelta(hours=2))
@@ -275,26 +279,6 @@ def consent_in_force(deployment: Deployment) -> dict[str, bool]:
             "WHERE identifier_type = 'user_id'"
         )
     )
-
-
-def identify(device: str, email: str, user_id: str | None = None) -> dict[str, Any]:
-    """A call that says whose device it is."""
-    return {
-        "type": "identify",
-        "anonymousId": device,
-        "traits": {"email": email},
-        **({"userId": user_id} if user_id else {}),
-    }
-
-
-def deliver_events(home: Path, name: str, *events: dict[str, Any]) -> None:
-    """Put events of a moment before the end into a file of their own."""
-    moment = (END - timedelta(hours=1)).isoformat() + "Z"
-    target = home / "landing" / "web" / f"{name}.ndjson.gz"
-    with gzip.open(target, "wt", encoding="utf-8") as lines:
-        for number, event in enumerate(events):
-            told = {"messageId": f"{name}-{number}", "timestamp": moment, "receivedAt": moment}
-            lines.write(json.dumps({**told, **event}) + "\n")
 
 
 def profiles_of(deployment: Deployment, *devices: str) -> list[int]:

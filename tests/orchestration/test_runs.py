@@ -273,6 +273,23 @@ def test_a_run_that_was_killed_before_its_first_step_keeps_nobody_waiting_either
     assert ended.status == dg.DagsterRunStatus.FAILURE
 
 
+def test_a_run_whose_end_is_being_recorded_is_not_lost(
+    finished_shop_run: ShopRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = finished_shop_run.settings
+    main = finished_shop_run.definitions().resolve_job_def("main")
+    with dg.DagsterInstance.ephemeral() as instance:
+        ending = instance.create_run_for_job(main, status=dg.DagsterRunStatus.STARTED)
+        long_ago = time.time() - 3600
+        monkeypatch.setattr(dg.RunRecord, "start_time", long_ago, raising=False)
+        with lost_runs.alive(settings, ending.run_id):
+            assert end_lost_runs(settings, instance) == [], "it is alive"
+        assert end_lost_runs(settings, instance) == [], "it has just let go"
+        monkeypatch.setattr(lost_runs, "WITHOUT_SIGN_SECONDS", 0)
+        assert end_lost_runs(settings, instance) == [ending.run_id]
+    assert list((settings.dagster_dir / "alive").iterdir()) == []
+
+
 def test_a_killed_run_is_launched_again_whole_and_a_failed_step_is_not(
     finished_shop_run: ShopRun,
 ) -> None:
@@ -389,6 +406,15 @@ def test_a_run_that_gets_no_warehouse_says_that_it_is_busy(shop_run: ShopRun) ->
         pytest.raises(WarehouseBusy, match="held by another run"),
     ):
         hasty.run()
+
+
+def test_a_run_that_cannot_begin_is_told_too(shop_run: ShopRun, receiver: Receiver) -> None:
+    """No step fails where the warehouse itself cannot be opened, and no daemon may be listening."""
+    told = shop_run.with_settings(alert_webhook_url=receiver.url)
+    shop_run.settings.warehouse_file.write_bytes(b"not a warehouse" * 1000)
+    outcome = told.run()
+    assert not outcome.success
+    assert [alert["facts"]["run"] for alert in receiver.alerts] == [outcome.run_id]
 
 
 def test_a_source_that_fails_leaves_what_is_published(
