@@ -67,15 +67,18 @@ clean: ## Remove the environment and what tools left behind; the data home (.cdp
 	rm -rf .venv site build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment: exactly what requirements.lock names, then this project itself, editable. uv does
-# it in seconds; without uv, Python's own venv and pip do the same.
-.venv/ready: requirements.lock pyproject.toml
+# The environment: exactly what requirements.lock names, then this project itself, editable, then what
+# a deployment needs beside it and names in requirements-local.txt. uv does it in seconds; without uv,
+# Python's own venv and pip do the same.
+LOCAL := $(wildcard requirements-local.txt)
+.venv/ready: requirements.lock pyproject.toml $(LOCAL)
 	@if command -v uv >/dev/null 2>&1; then \
 		echo "Building the environment in .venv with uv ..."; \
 		[ -x $(BIN)/python ] || uv venv --quiet --python '$(PYTHON_WANTED)' .venv; \
 		uv pip sync --quiet --python .venv --compile-bytecode requirements.lock && \
 		uv pip install --quiet --python .venv --no-deps --no-build-isolation \
-			--config-settings editable_mode=compat --editable .; \
+			--config-settings editable_mode=compat --editable . && \
+		$(if $(LOCAL),uv pip install --quiet --python .venv -c requirements.lock -r $(LOCAL),true); \
 	else \
 		python=; \
 		for candidate in python3 python3.12 python3.11 python3.13 python; do \
@@ -92,6 +95,8 @@ clean: ## Remove the environment and what tools left behind; the data home (.cdp
 				"(Debian: python3-venv)." >&2; exit 1; }; \
 		$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock && \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-			--config-settings editable_mode=compat --editable .; \
+			--config-settings editable_mode=compat --editable . && \
+		$(if $(LOCAL),$(BIN)/pip install --quiet --disable-pip-version-check \
+			-c requirements.lock -r $(LOCAL),true); \
 	fi
 	@touch $@

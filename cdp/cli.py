@@ -104,17 +104,21 @@ def dev(
         typer.Option(help="Address to listen on. The UI has no log-in: keep it on loopback."),
     ] = "127.0.0.1",
     shop: Annotated[
-        bool, typer.Option("--shop", help="Run the demo shop first, where nothing has been run.")
+        bool,
+        typer.Option(
+            "--shop",
+            help="Run the demo shop first, in a data home without a warehouse and without files of "
+            "your own, where the declared sources are the shipped ones.",
+        ),
     ] = False,
 ) -> None:
     """Start the Dagster UI with its schedule and sensors, until interrupted."""
-    from cdp.warehouse.serving_sets import current_set
     from orchestration.instance import WORKSPACE, lay_out_instance
     from orchestration.running import prepare
 
     settings = load_settings()
-    if shop and current_set(settings) is None:
-        demo()
+    if shop:
+        _demo_where_there_is_room(settings)
     with err.status("reading the project"):
         prepare(settings)
     os.environ["DAGSTER_HOME"] = str(lay_out_instance(settings))
@@ -129,6 +133,45 @@ def dev(
     ]  # fmt: skip
     # In place of this process, so that whoever ends it ends the UI and its daemon.
     os.execv(sys.executable, arguments)  # noqa: S606
+
+
+@app.command("prepare")
+def prepare_services(as_json: AsJson = False) -> None:
+    """Lay out what Dagster's daemon and web server start from, and print how to start them."""
+    from cdp.commands.services import tell_services
+    from orchestration.instance import WORKSPACE, lay_out_instance
+    from orchestration.running import prepare
+
+    settings = load_settings()
+    with err.status("reading the project"):
+        prepare(settings)
+    tell_services(settings, lay_out_instance(settings), WORKSPACE, as_json=as_json)
+
+
+def _demo_where_there_is_room(settings: Settings) -> None:
+    """Run the demo shop in a home that nobody has begun to use; the UI opens whatever comes of it.
+
+    Raises:
+        ConfigError: the sources are declared wrongly, so that there is nothing to open either.
+    """
+    from cdp.demo.room import what_stands_in_the_way
+    from cdp.warehouse.serving_sets import current_set
+
+    hindrance = what_stands_in_the_way(settings)
+    if hindrance is not None:
+        if current_set(settings) is None:
+            err.print(f"The demo shop is not started: {_escaped(hindrance)}.", soft_wrap=True)
+        return
+    try:
+        demo()
+    except typer.Exit:
+        failure = "see above"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the UI is what was asked for
+        known = explain(error)
+        failure = str(known) if known else f"{type(error).__name__}; `cdp demo` shows all of it"
+    else:
+        return
+    err.print(f"[red]The demo shop failed:[/] {_escaped(failure)}", soft_wrap=True)
 
 
 def _run_job(settings: Settings, **how: Any) -> Outcome:

@@ -15,6 +15,8 @@ from cdp.config import staging_models, version_models
 from cdp.config.sources import load_sources
 from cdp.segmentation import generation as segment_models
 from cdp.segmentation.definitions import load_catalogue, load_definitions
+from cdp.segmentation.traits import Catalogue
+from cdp.warehouse import model_catalogue
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
 
 SHIPPED_PROJECT = PROJECT_ROOT / "dbt_project"
@@ -41,12 +43,23 @@ def wanted_files(settings: Settings) -> dict[str, str]:
     """
     sources = load_sources(settings)
     staging = staging_models.models(sources) | version_models.models(sources)
-    catalogue = load_catalogue(settings.config)
+    catalogue = declared_traits(settings)
     definitions = load_definitions(settings.config, catalogue, settings.base_currency)
     segments = segment_models.models(definitions, catalogue)
     files = {f"models/staging/generated/{path}": text for path, text in staging.items()}
     files |= {f"models/segments/generated/{path}": text for path, text in segments.items()}
     return files
+
+
+def declared_traits(settings: Settings) -> Catalogue:
+    """The traits that a deployment declares, each of which has its column.
+
+    Raises:
+        ConfigError: a declaration is wrong, or names a column that profiles do not have.
+    """
+    # Of the clone's own project: one put together for another configuration is a copy of it.
+    profiles = model_catalogue.load_catalogue(SHIPPED_PROJECT)["profiles", "dim_profiles"]
+    return load_catalogue(settings.config, list(profiles.columns))
 
 
 def project_dir(settings: Settings) -> Path:

@@ -1,25 +1,24 @@
 """The gates: a blocking check between each stage and the next.
 
-Belongs here: on which table of a stage its gate stands, what the graph shows of a verdict, and
-noting that it has closed. Does not belong here: what is checked (`expectations`), keeping the
-verdict for later runs (`governance.gate_results`, which publishing goes by: a blocking
-check only protects its own run).
+Belongs here: on which table of a stage its gate stands, and noting that it has closed. Does not
+belong here: what is checked (`expectations`), what the graph shows of a verdict
+(`orchestration.verdicts`), keeping the verdict for later runs (`governance.gate_results`, which
+publishing goes by: a blocking check only protects its own run).
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 
 import dagster as dg
 
 from cdp.warehouse.runs import STAGES
-from expectations.checks import GateVerdict
 from orchestration.deployment import BUILT, Deployment
 from orchestration.held import KEY, POOL, Held
 from orchestration.models import node_key
 from orchestration.progress import News
 from orchestration.raw import raw_key
 from orchestration.serving import tables_of_role
+from orchestration.verdicts import evaluation
 
 
 def gate_checks(deployment: Deployment) -> list[dg.AssetChecksDefinition]:
@@ -94,52 +93,6 @@ def _gate(deployment: Deployment, stage: str) -> dg.AssetChecksDefinition:
         if not verdict.passed:
             held.closed_gates.append(verdict)
         for key in sorted(each.asset_key for each in context.selected_asset_check_keys):
-            yield _result(stage, key, verdict)
+            yield evaluation(check_name(stage), key, verdict, verdict.checks)
 
     return gate
-
-
-def _result(stage: str, key: dg.AssetKey, verdict: GateVerdict) -> dg.AssetCheckResult:
-    failed = verdict.failed
-    told = (
-        "; ".join(f"{check.table} {check.name}" for check in failed)
-        if failed
-        else f"{len(verdict.checks)} checks passed"
-    )
-    return dg.AssetCheckResult(
-        passed=verdict.passed,
-        asset_key=key,
-        check_name=check_name(stage),
-        description=told[:2_000],
-        metadata={
-            "checks": len(verdict.checks),
-            "failed": len(failed),
-            "scope": verdict.scope,
-            "seconds": round(verdict.seconds, 3),
-            # What failed comes first; what a check observed holds numbers and names, no row values.
-            "verdict": dg.TableMetadataValue(
-                records=[
-                    dg.TableRecord(
-                        {
-                            "table": check.table,
-                            "check": check.name,
-                            "passed": check.passed,
-                            "observed": json.dumps(check.observed, default=str),
-                        }
-                    )
-                    for check in sorted(verdict.checks, key=lambda each: each.passed)
-                ],
-                schema=_VERDICT,
-            ),
-        },
-    )
-
-
-_VERDICT = dg.TableSchema(
-    columns=[
-        dg.TableColumn("table"),
-        dg.TableColumn("check"),
-        dg.TableColumn("passed", "bool"),
-        dg.TableColumn("observed"),
-    ]
-)

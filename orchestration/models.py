@@ -93,6 +93,7 @@ def source_specs(deployment: Deployment) -> list[dg.AssetSpec]:
             group_name=key.path[0],
             kinds={"duckdb"},
             tags={"recorded": ""},
+            owners=deployment.platform_owners(),
         )
         for key, description in sorted(described.items())
     ]

@@ -1,11 +1,17 @@
 """Raw: one asset per source, and the accounts that landing keeps of all of them.
 
 Belongs here: lineage from a source to its table, retries, freshness, and the range of days that a
-run reads again. Does not belong here: how anything lands (`ingestion`).
+run reads again. Does not belong here: how anything lands (`ingestion`), how far a source is known
+(`cdp.warehouse.freshness`).
+
+Two things may go stale. That no run has come by is what the freshness policy says: every run
+materialises every source, also one that it does not ask, because Dagster leaves out what depends on
+a table that a step has passed over. That a source says nothing new, however often it is asked, is
+what the check says.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -14,6 +20,7 @@ from pydantic import Field
 from cdp.config.moments import moment_in_utc
 from cdp.config.sources import Source
 from cdp.config.yaml_text import ConfigError
+from cdp.warehouse.freshness import freshness_of
 from cdp.warehouse.runs import mark_stage
 from cdp.warehouse.settings import MissingSecret
 from orchestration.deployment import Deployment, owners
@@ -27,6 +34,10 @@ ACCOUNTS = {
 }
 """The tables that landing keeps besides the envelopes, in schema `raw`. They are written with every
 landing, so they wait for no gate, not even for that of their own stage."""
+
+FRESH = "is_fresh"
+"""The check that a source is known as far as it is declared to be. It stops nobody: old data is
+what there is, and readers are told how old (`about.freshness`)."""
 
 RETRIES = dg.RetryPolicy(
     max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
@@ -105,15 +116,23 @@ def _landed(source: Source) -> dg.AssetsDefinition:
         freshness_policy=dg.FreshnessPolicy.time_window(
             fail_window=max(source.fresh_within, timedelta(minutes=1))
         ),
+        check_specs=[
+            dg.AssetCheckSpec(
+                FRESH,
+                asset=raw_key(source.name),
+                description="The source is known up to a moment that lies within `fresh_within`.",
+                blocking=False,
+            )
+        ],
         retry_policy=RETRIES,
         pool=POOL,
         required_resource_keys={KEY},
     )
     def landed(
         context: dg.AssetExecutionContext, config: LandingConfig
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         held: Held = context.resources.warehouse
-        return _land(context, held, source, config)
+        yield _land(context, held, source, config)
 
     return landed
 
@@ -126,7 +145,9 @@ def _land(
 
     if not config.asked:
         context.log.info("This run was asked for other sources; nothing was read from this one.")
-        return dg.MaterializeResult(metadata={"asked": False})
+        return dg.MaterializeResult(
+            metadata={"asked": False}, check_results=[_is_fresh(held, source)]
+        )
     mark_stage(held.store, held.run, "raw", "building")
     try:
         report = land(
@@ -148,8 +169,30 @@ def _land(
             "rows landed": report.rows_landed,
             "rows duplicate": report.rows_duplicate,
             "rows quarantined": report.rows_quarantined,
-        }
+        },
+        check_results=[_is_fresh(held, source)],
     )
+
+
+def _is_fresh(held: Held, source: Source) -> dg.AssetCheckResult:
+    known = freshness_of(held.store, held.run, source)
+    until = known.complete_until
+    return dg.AssetCheckResult(
+        passed=not known.is_stale,
+        asset_key=raw_key(source.name),
+        check_name=FRESH,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"known up to {_moment(until)} UTC" if until else "nothing is known of it yet",
+        metadata={
+            "complete until": _moment(until) if until else "never",
+            "fresh within": str(known.within),
+            "as_of": _moment(known.as_of),
+        },
+    )
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="seconds")
 
 
 def _accounts(deployment: Deployment) -> dg.AssetsDefinition:
@@ -163,6 +206,7 @@ def _accounts(deployment: Deployment) -> dg.AssetsDefinition:
                 group_name="raw",
                 kinds={"duckdb"},
                 tags={"recorded": ""},
+                owners=deployment.platform_owners(),
                 skippable=True,
             )
             for name, description in ACCOUNTS.items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,13 +16,16 @@ from pathlib import Path
 import dagster as dg
 
 from cdp.generation import project_dir
+from cdp.warehouse.alerts import finding
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import logic_hash
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import WarehouseBusy
+from expectations.checks import GateVerdict
 from orchestration.alerting import failed_steps
 from orchestration.definitions import definitions_of
 from orchestration.deployment import Deployment, load_deployment
+from orchestration.gates import check_name
 from orchestration.held import TRIGGER
 from orchestration.instance import open_instance, write_behind
 from orchestration.jobs import MAIN, landing_config
@@ -36,7 +40,8 @@ class Outcome:
     Attributes:
         failed: the steps that failed, in their order.
         refused: the stage at which a gate or publishing said no; None where that is not why.
-        errors: one sentence for each failed step.
+        closed: what the gates that did not let a stage pass have found.
+        errors: one sentence for each failed step; of a gate, one for each check that failed.
         news: everything the run told.
     """
 
@@ -45,6 +50,7 @@ class Outcome:
     seconds: float
     failed: tuple[str, ...]
     refused: str | None
+    closed: tuple[GateVerdict, ...]
     errors: tuple[str, ...]
     news: tuple[News, ...]
 
@@ -145,6 +151,7 @@ def run_job(
             if news.what == "busy":
                 raise WarehouseBusy(news.detail)
         failed = failed_steps(instance, result.run_id)
+        closed = tuple(news.detail for news in heard if news.what == "gate" and not news.ok)
         return Outcome(
             run_id=result.run_id,
             success=result.success,
@@ -154,7 +161,8 @@ def run_job(
                 (news.name for news in heard if not news.ok and news.what in ("gate", "published")),
                 None,
             ),
-            errors=tuple(_errors(result)),
+            closed=closed,
+            errors=tuple(_errors(result, closed)),
             news=tuple(heard),
         )
 
@@ -162,11 +170,15 @@ def run_job(
 _INTERRUPTED = "the process was told to end (Ctrl-C, or a signal); the next run takes up from here"
 
 
-def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
-    """What each failed step said, without the trace."""
+def _errors(result: dg.ExecuteInProcessResult, closed: Sequence[GateVerdict]) -> list[str]:
+    """What each failed step said, without the trace, and what each closed gate has found."""
     told = []
+    found = {check_name(verdict.stage): verdict for verdict in closed}
     for event in result.all_events:
-        if event.is_step_failure:
+        if event.is_step_failure and event.step_key in found:
+            # Dagster says no more than how many checks have failed.
+            told += _findings(found.pop(event.step_key))
+        elif event.is_step_failure:
             data = event.step_failure_data
             error = data.user_failure_data or data.error
             cause = data.error
@@ -182,4 +194,12 @@ def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
                 cause = cause.cause
             if cause and not told:
                 told.append(cause.message.strip())
-    return told
+    # The step that publishes has a gate inside, and has said itself that it was stopped.
+    return [*told, *(line for verdict in found.values() for line in _findings(verdict))]
+
+
+def _findings(verdict: GateVerdict) -> list[str]:
+    return [
+        f"{check_name(verdict.stage)}: {finding(check.table, check.name, check.observed)}"
+        for check in verdict.failed
+    ]

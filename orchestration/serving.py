@@ -13,13 +13,16 @@ from typing import Any
 import dagster as dg
 
 from cdp.config.roles import SECTIONS, expand
-from cdp.warehouse.publishing import PublishRefused, publish
+from cdp.warehouse.publishing import PublishRefused, publish, refuse_if_changed_meanwhile
+from expectations.checks import GateVerdict
 from orchestration.deployment import BUILT, Deployment
 from orchestration.held import KEY, POOL, Held
 from orchestration.models import CHANGE_SET, EVERY_RUN, node_key
 from orchestration.progress import News
+from orchestration.verdicts import evaluation
 
-CHECK = "serving_gate"
+STAGE = "serving"
+CHECK = f"{STAGE}_gate"
 FRESH_WITHIN = timedelta(hours=26)
 """A day, as the schedule has it, and time for the run itself."""
 
@@ -53,6 +56,7 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             group_name="serving",
             kinds={"duckdb", "file"},
             tags={"current": ""},
+            owners=deployment.platform_owners(),
             freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_WITHIN),
         )
         for name, role in deployment.roles.items()
@@ -80,13 +84,18 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         # Great Expectations takes seconds to import.
         from expectations.serving import validate_set
 
-        verdicts = []
+        verdicts: list[GateVerdict] = []
 
         def validate(candidate: Path) -> bool:
-            verdicts.append(validate_set(candidate, held.store, held.run))
-            return bool(verdicts[-1].passed)
+            verdict = validate_set(candidate, held.store, held.run)
+            verdicts.append(verdict)
+            held.tell(News("gate", verdict.stage, verdict.passed, detail=verdict))
+            if not verdict.passed:
+                held.closed_gates.append(verdict)
+            return verdict.passed
 
         try:
+            refuse_if_changed_meanwhile(held.store, held.run)
             publication = publish(
                 held.store,
                 held.run,
@@ -96,6 +105,9 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             )
         except PublishRefused as error:
             held.tell(News("published", error.stage, ok=False, detail=str(error)))
+            for verdict in verdicts:
+                for name in held.deployment.roles:
+                    yield _of_role(held.deployment, name, verdict)
             raise dg.Failure(str(error), allow_retries=False) from error
         held.tell(News("published", publication.set_name, True, publication.seconds, publication))
         for name in held.deployment.roles:
@@ -110,12 +122,17 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
                         each.stat().st_size for each in (publication.set_path / name).iterdir()
                     ),
                 },
-                check_results=[
-                    dg.AssetCheckResult(passed=True, asset_key=set_key(name), check_name=CHECK)
-                ],
+                check_results=[_of_role(held.deployment, name, verdict) for verdict in verdicts],
             )
 
     return [published]
+
+
+def _of_role(deployment: Deployment, name: str, verdict: GateVerdict) -> dg.AssetCheckResult:
+    """What the gate found out about a role's set: about its files, and about what all share."""
+    others = tuple(f"{STAGE}.{role}." for role in deployment.roles if role != name)
+    mine = [check for check in verdict.checks if not check.table.startswith(others)]
+    return evaluation(CHECK, set_key(name), verdict, mine)
 
 
 def _untouched(held: Held) -> list[str]:

@@ -29,14 +29,14 @@ def check(
     from cdp.config.personal_data import load_personal_data
     from cdp.config.roles import load_roles
     from cdp.config.sources import load_sources
-    from cdp.generation import drift
-    from cdp.segmentation.definitions import load_catalogue, load_definitions
+    from cdp.generation import declared_traits, drift
+    from cdp.segmentation.definitions import load_definitions
 
     settings = load_settings()
     sources, roles = load_sources(settings).sources, load_roles(settings)
     load_personal_data(settings)
     definitions = load_definitions(
-        settings.config, load_catalogue(settings.config), settings.base_currency
+        settings.config, declared_traits(settings), settings.base_currency
     )
     stale = bool(drift(settings))
     if as_json:

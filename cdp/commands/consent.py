@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cdp.commands.looking import warehouse_at_rest
 from cdp.commands.terminal import CommandFailed, Exit, answer, cell, grid, out
 from cdp.warehouse.settings import load_settings
 
@@ -29,9 +30,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")] = False,
 ) -> None:
     """Show the consent in force: of one profile, or how many people allow each purpose."""
-    from cdp.warehouse.store import open_warehouse
-
-    with open_warehouse(load_settings(), 5) as warehouse:
+    with warehouse_at_rest(load_settings(), 5) as warehouse:
         if not warehouse.has_table("governance", "dim_consent_in_force"):
             raise CommandFailed("no run has built the consents yet; `cdp run` does", Exit.NOT_FOUND)
         if profile_id is None:

@@ -91,6 +91,16 @@ def outcome_as_data(outcome: Outcome) -> dict[str, Any]:
         "published_set": published.name if published else None,
         "refused_at": outcome.refused,
         "failed_steps": list(outcome.failed),
+        "failed_checks": [
+            {
+                "stage": verdict.stage,
+                "table": check.table,
+                "check": check.name,
+                "observed": check.observed,
+            }
+            for verdict in outcome.closed
+            for check in verdict.failed
+        ],
         "errors": list(outcome.errors),
         "loads": [
             {

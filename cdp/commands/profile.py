@@ -6,13 +6,17 @@ see which field (`cdp.warehouse.readers`).
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
+from cdp.commands.looking import HELP_OF_ROLE, has_table, set_with
 from cdp.commands.terminal import CommandFailed, Exit, answer, cell, grid, out
 from cdp.warehouse.settings import load_settings
+
+if TYPE_CHECKING:
+    import duckdb
 
 app = typer.Typer(help="Profiles in the published set.", no_args_is_help=True)
 
@@ -26,14 +30,13 @@ def _profiles() -> None:
 def show(
     profile_id: Annotated[int, typer.Argument(help="The id of the profile.")],
     role: Annotated[
-        str, typer.Option(help="Whose set to read; what that role may not see stays empty.")
-    ] = "analyst",
+        str | None,
+        typer.Option(help=f"{HELP_OF_ROLE} What that role may not see stays empty."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")] = False,
 ) -> None:
     """Show a profile: its traits, its identifiers, its segments."""
-    from cdp.warehouse.readers import open_reader
-
-    with open_reader(load_settings(), role) as reader:
+    with set_with(load_settings(), "dim_profiles", role) as (_, reader):
         found = _one(reader, "SELECT * FROM dim_profiles WHERE profile_id = ?", profile_id)
         if found is None:
             raise CommandFailed(
@@ -41,22 +44,30 @@ def show(
                 "another one, which identity.fct_identity_changes records",
                 Exit.NOT_FOUND,
             )
-        identifiers = reader.execute(
+        identifiers = _rows(
+            reader,
+            "dim_identifiers",
             "SELECT identifier_type, identifier_value FROM dim_identifiers "
             "WHERE profile_id = ? ORDER BY birth",
-            [profile_id],
-        ).fetchall()
-        segments = reader.execute(
+            profile_id,
+        )
+        segments = _rows(
+            reader,
+            "fct_segment_memberships",
             "SELECT segment_name, entered_at FROM fct_segment_memberships "
             "WHERE profile_id = ? AND exited_at IS NULL ORDER BY segment_name",
-            [profile_id],
-        ).fetchall()
+            profile_id,
+        )
     if as_json:
         answer(
             {
                 **found,
-                "identifiers": [{"type": kind, "value": value} for kind, value in identifiers],
-                "segments": [{"segment": name, "entered_at": at} for name, at in segments],
+                "identifiers": None
+                if identifiers is None
+                else [{"type": kind, "value": value} for kind, value in identifiers],
+                "segments": None
+                if segments is None
+                else [{"segment": name, "entered_at": at} for name, at in segments],
             }
         )
         return
@@ -66,13 +77,27 @@ def show(
             table.add_row(name, Text(str(value)) if name == "profile_id" else cell(value))
     out.print(table)
     out.print()
-    listed = grid("identifier", "value")
-    for kind, value in identifiers:
-        listed.add_row(cell(kind), cell(value))
-    out.print(listed)
+    if identifiers is None:
+        out.print("identifiers: the role does not find them")
+    else:
+        listed = grid("identifier", "value")
+        for kind, value in identifiers:
+            listed.add_row(cell(kind), cell(value))
+        out.print(listed)
     out.print()
-    names = ", ".join(name for name, _ in segments) or "none"
-    out.print(f"segments: {names}")
+    if segments is None:
+        out.print("segments: the role does not find them")
+    else:
+        out.print(f"segments: {', '.join(name for name, _ in segments) or 'none'}")
+
+
+def _rows(
+    reader: duckdb.DuckDBPyConnection, table: str, sql: str, *parameters: Any
+) -> list[tuple[Any, ...]] | None:
+    """The rows of a query on a table; None where the role's set does not have the table."""
+    if not has_table(reader, table):
+        return None
+    return reader.execute(sql, list(parameters)).fetchall()
 
 
 def _one(reader: Any, sql: str, *parameters: Any) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from cdp.commands.looking import HELP_OF_ROLE, has_table, published_roles
 from cdp.commands.terminal import CommandFailed, Exit, answer, cell, count, grid, out
 from cdp.segmentation.compiling import verdict
 from cdp.segmentation.definitions import Segment, load_catalogue, load_definitions
@@ -18,6 +19,7 @@ from cdp.warehouse.settings import Settings, load_settings
 app = typer.Typer(help="Segments: definitions and members.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")]
+OfRole = Annotated[str | None, typer.Option("--role", help=HELP_OF_ROLE)]
 Name = Annotated[str, typer.Argument(help="The segment's name.")]
 
 
@@ -36,9 +38,9 @@ def _segments() -> None:
 
 
 @app.command("list")
-def list_segments(as_json: AsJson = False) -> None:
+def list_segments(role: OfRole = None, as_json: AsJson = False) -> None:
     """List the segments with their sizes in the published set."""
-    found = sizes(load_settings())
+    found = sizes(load_settings(), role)
     if as_json:
         answer([{"segment": each.name, "rule": each.rule, "size": each.size} for each in found])
         return
@@ -49,11 +51,11 @@ def list_segments(as_json: AsJson = False) -> None:
 
 
 @app.command("show")
-def show(name: Name, as_json: AsJson = False) -> None:
+def show(name: Name, role: OfRole = None, as_json: AsJson = False) -> None:
     """Show a segment: its rule, what it says in English, whose it is and how large it is."""
     settings = load_settings()
     found = _one(settings, name)
-    size = next(each.size for each in sizes(settings) if each.name == name)
+    size = next(each.size for each in sizes(settings, role) if each.name == name)
     told = {
         "segment": found.name,
         "people": size,
@@ -93,26 +95,28 @@ def compile_rule(
     out.print(sql, markup=False, soft_wrap=True)
 
 
-def sizes(settings: Settings) -> list[Size]:
-    """Every declared segment with its size in the published set."""
-    import duckdb
+def sizes(settings: Settings, role: str | None = None) -> list[Size]:
+    """Every declared segment with its size in the published set of a role.
 
+    Where none is named, each is counted for the first declared role that has it.
+    """
     from cdp.warehouse.readers import NothingPublished, open_reader
 
     declared = definitions(settings)
+    found: dict[str, int] = {}
     try:
-        reader = open_reader(settings, "analyst")
+        roles = published_roles(settings)
     except NothingPublished:
-        return [Size(name, each.rule_text, None) for name, each in declared.items()]
-    found = []
-    with reader:
-        for name, each in declared.items():
-            try:
-                row = reader.execute(f'SELECT count(*) FROM "{name}"').fetchone()
-            except duckdb.CatalogException:
-                row = None
-            found.append(Size(name, each.rule_text, row[0] if row else None))
-    return found
+        roles = []
+    for each in roles if role is None else [role]:
+        with open_reader(settings, each) as reader:
+            for name in declared.keys() - found.keys():
+                if has_table(reader, name):
+                    row = reader.execute(f'SELECT count(*) FROM "{name}"').fetchone()
+                    found[name] = row[0] if row else 0
+        if declared.keys() == found.keys():
+            break
+    return [Size(name, each.rule_text, found.get(name)) for name, each in declared.items()]
 
 
 def definitions(settings: Settings) -> dict[str, Segment]:

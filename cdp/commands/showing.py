@@ -12,8 +12,9 @@ import typer
 from rich.text import Text
 
 from cdp.commands.following import complain, outcome_as_data
+from cdp.commands.looking import published_roles, set_with
 from cdp.commands.segment import sizes
-from cdp.commands.terminal import Exit, answer, count, err, grid, moment, out
+from cdp.commands.terminal import CommandFailed, Exit, answer, count, err, grid, moment, out
 from cdp.commands.warehouse import loads_table
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
 
@@ -57,26 +58,30 @@ def _show(settings: Settings, outcome: Outcome, segments: list[Any], seconds: fl
     steps = grid("", "")
     steps.show_header = False
     steps.add_row("[bold]make dev[/]", "the Dagster UI: graph, runs, checks, schedule")
-    steps.add_row(f"[bold]{command} profile show {_example(settings)}[/]", "one person")
+    role, profile = _example(settings)
+    if profile is not None:
+        steps.add_row(f"[bold]{command} profile show {profile}[/]", "one person")
     steps.add_row(f"[bold]{command} segment list[/]", "the segments again")
     steps.add_row(f"[bold]{command} status[/]", "runs, stages, gates")
     out.print("[bold]Where to look next[/]")
     out.print(steps)
     out.print(
-        f"BI tools and notebooks read {settings.serving_dir / 'current'}/analyst/core.duckdb",
+        f"BI tools and notebooks read {settings.serving_dir / 'current' / role / 'core.duckdb'}",
         soft_wrap=True,
     )
     err.print(f"[green]done[/] in {seconds:.1f} s")
 
 
-def _example(settings: Settings) -> str:
-    from cdp.warehouse.readers import open_reader
-
-    with open_reader(settings, "analyst") as reader:
-        row = reader.execute(
-            "SELECT profile_id FROM dim_profiles ORDER BY order_count DESC, profile_id LIMIT 1"
-        ).fetchone()
-    return str(row[0]) if row else "1"
+def _example(settings: Settings) -> tuple[str, int | None]:
+    """A role to read as, and somebody whom it finds; None where no role finds anybody."""
+    try:
+        with set_with(settings, "dim_profiles") as (role, reader):
+            row = reader.execute(
+                "SELECT profile_id FROM dim_profiles ORDER BY order_count DESC, profile_id LIMIT 1"
+            ).fetchone()
+    except CommandFailed:
+        return published_roles(settings)[0], None
+    return role, row[0] if row else None
 
 
 def _here(path: str) -> str:

@@ -7,16 +7,21 @@ one sentence and a code. Does not belong here: what any command does.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    import duckdb
+    from pydantic import ValidationError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -96,47 +101,94 @@ def _plain(value: Any) -> Any:
 
 def explain(error: Exception) -> CommandFailed | None:
     """An expected error as a person should hear it; None where it is a fault of the program."""
+    if isinstance(error, CommandFailed):
+        return error
     # Each of these modules is small, but a command that goes well needs none of them.
     import duckdb
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
 
     from cdp.config.moments import NoMoment
     from cdp.config.yaml_text import ConfigError
+    from cdp.warehouse.manifest import DamagedSet
     from cdp.warehouse.modelling import ModelsFailed
     from cdp.warehouse.publishing import PublishRefused
     from cdp.warehouse.readers import NothingPublished
     from cdp.warehouse.settings import MissingSecret
     from cdp.warehouse.store import WarehouseBusy
 
-    if isinstance(error, CommandFailed):
-        return error
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        return _wrong_setting(error)
+    if isinstance(error, SettingsError):
         return CommandFailed(
-            f"the setting {name} is not right: {first['msg']}; it comes from CDP_{name.upper()} or "
-            "config/deployment.yml",
+            f"the settings cannot be read: {error}; look at the CDP_* variables",
             Exit.WRONG_INPUT,
         )
     codes: dict[type[Exception], Exit] = {
         ConfigError: Exit.WRONG_INPUT,
         MissingSecret: Exit.WRONG_INPUT,
         NoMoment: Exit.WRONG_INPUT,
+        FileExistsError: Exit.WRONG_INPUT,
         PublishRefused: Exit.REFUSED,
         WarehouseBusy: Exit.BUSY,
         NothingPublished: Exit.NOT_FOUND,
         ModelsFailed: Exit.FAILED,
+        DamagedSet: Exit.FAILED,
+        **_failures_of_landing(),
     }
     for kind, code in codes.items():
         if isinstance(error, kind):
             return CommandFailed(str(error).strip('"'), code)
-    if isinstance(error, FileExistsError):
-        return CommandFailed(str(error), Exit.WRONG_INPUT)
+    if isinstance(error, duckdb.Error):
+        return _refusal_of_the_engine(error)
+    if isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError):
+        return CommandFailed(f"{error.filename}: {error.strerror}", Exit.FAILED)
+    return None
+
+
+def _failures_of_landing() -> dict[type[Exception], Exit]:
+    """What landing raises; nothing where this process has landed nothing, to import no more."""
+    if "ingestion.promotion" not in sys.modules:
+        return {}
+    from ingestion.failures import SourceFailed
+    from ingestion.promotion import DoesNotReconcile
+
+    return {SourceFailed: Exit.FAILED, DoesNotReconcile: Exit.FAILED}
+
+
+def _wrong_setting(error: ValidationError) -> CommandFailed:
+    first = error.errors(include_url=False, include_input=False)[0]
+    # What follows the setting's own name is the place in its list, which no variable is called by.
+    name = str(first["loc"][0]) if first["loc"] else "settings"
+    told = first["msg"].removeprefix("Value error, ")
+    return CommandFailed(
+        f"the setting {name} is not right: {told}; it comes from CDP_{name.upper()} or "
+        "config/deployment.yml",
+        Exit.WRONG_INPUT,
+    )
+
+
+def _refusal_of_the_engine(error: duckdb.Error) -> CommandFailed:
+    """What the engine could not do. Its own words stay out where they may hold values of rows."""
+    import duckdb
+
     if isinstance(error, duckdb.IOException):
         return CommandFailed(
             "the warehouse file cannot be opened; is another program holding it, or the disk full?",
             Exit.BUSY,
         )
-    if isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError):
-        return CommandFailed(f"{error.filename}: {error.strerror}", Exit.FAILED)
-    return None
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return CommandFailed(
+            "the engine needs more memory than it may use: raise CDP_MEMORY_LIMIT, or lower "
+            "CDP_THREADS"
+        )
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        told = str(error).partition("\n")[0]
+        return CommandFailed(
+            f"a table or column is not as this command needs it ({told}); `cdp run` builds and "
+            "publishes what is declared"
+        )
+    return CommandFailed(
+        f"the engine could not do what was asked ({type(error).__name__}); try again, and where it "
+        "stays so, restore the data home as in docs/runbooks/restore.md"
+    )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cdp.commands.looking import warehouse_at_rest
 from cdp.commands.terminal import (
     CommandFailed,
     Exit,
@@ -145,15 +146,10 @@ def status(as_json: AsJson = False) -> None:
     """Show the last runs, how each stage stands, and what readers see."""
     from cdp.warehouse.runs import ensure_run_tables, stage_states
     from cdp.warehouse.serving_sets import current_set
-    from cdp.warehouse.store import open_warehouse
 
     settings = load_settings()
-    if not settings.warehouse_file.exists():
-        raise CommandFailed(
-            f"there is no warehouse in {settings.home} yet; `cdp run` makes one", Exit.NOT_FOUND
-        )
     published = current_set(settings)
-    with open_warehouse(settings, 2) as warehouse:
+    with warehouse_at_rest(settings) as warehouse:
         ensure_run_tables(warehouse)
         columns = (
             "run_number",
@@ -219,6 +215,7 @@ def publish(as_json: AsJson = False) -> None:
         if run is None:
             raise CommandFailed("no run has built anything yet; `cdp run` does", Exit.NOT_FOUND)
         # Great Expectations takes seconds to import; a refusal should not wait for it.
+        publishing.refuse_if_changed_meanwhile(warehouse, run)
         publishing.refuse_unless_ready(warehouse, run)
         from expectations.serving import validate_set
 

@@ -7,7 +7,7 @@ them. Does not belong here: the rule language (`parsing`), the models made from 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -96,11 +96,16 @@ class Segment:
     rule_version: str
 
 
-def load_catalogue(config_dir: Path) -> Catalogue:
+def load_catalogue(config_dir: Path, columns: Collection[str] | None = None) -> Catalogue:
     """Read every trait that rules may compare.
 
+    Args:
+        config_dir: the folder of the configuration.
+        columns: those of `profiles.dim_profiles`, to look whether it has what traits name; without
+            them nobody looks.
+
     Raises:
-        ConfigError: a declaration is wrong, or two files declare the same trait.
+        ConfigError: a declaration is wrong, names no column, or two files declare the same trait.
     """
     traits: dict[str, Trait] = {}
     for path in sorted(config_path(config_dir, "traits").glob("*.yml")):
@@ -118,9 +123,11 @@ def load_catalogue(config_dir: Path) -> Catalogue:
             if name in traits:
                 raise text.error(("traits", name), f"the trait '{name}' stands in another file too")
             found = _validated(TraitDefinition, text, data, ("traits", name))
-            traits[name] = Trait(
-                name, found.type, found.label, found.description, found.column or name
-            )
+            column = found.column or name
+            if columns is not None and column not in columns:
+                where = ("traits", name, "column") if found.column else ("traits", name)
+                raise text.error(where, f"profiles.dim_profiles has no column '{column}'", columns)
+            traits[name] = Trait(name, found.type, found.label, found.description, column)
     return traits
 
 

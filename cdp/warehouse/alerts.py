@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
+import ssl
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -103,10 +104,7 @@ def gate_closed(
         as_of: the run's moment, UTC.
         failed: of each check that failed the table, the name and what it observed.
     """
-    findings = tuple(
-        f"{table} {name}" + (f" ({_told(observed)})" if observed else "")
-        for table, name, observed in failed
-    )
+    findings = tuple(finding(table, name, observed) for table, name, observed in failed)
     return Alert(
         title=f"Tributary: the gate of stage {stage} is closed, {len(findings)} "
         f"check{'' if len(findings) == 1 else 's'} failed",
@@ -115,6 +113,11 @@ def gate_closed(
         next_step="Nothing is published until it opens; readers keep the set that they have. "
         "Mend what the checks found, then run again.",
     )
+
+
+def finding(table: str, name: str, observed: Mapping[str, Fact]) -> str:
+    """A check that failed as people are told of it, with what it observed."""
+    return f"{table} {name}" + (f" ({_told(observed)})" if observed else "")
 
 
 def run_failed(run_id: str, steps: Iterable[str], as_of: datetime | None = None) -> Alert:
@@ -223,14 +226,28 @@ def _by_mail(settings: Settings, alert: Alert) -> Delivery:
     message.set_content(alert.text)
 
     def mail() -> None:
-        with smtplib.SMTP(host, settings.smtp_port, timeout=TIMEOUT_SECONDS) as server:
+        with _mail_server(settings, host) as server:
             server.ehlo()
-            if server.has_extn("starttls"):
+            if settings.smtp_tls == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            elif settings.smtp_tls == "if_offered" and server.has_extn("starttls"):
                 server.starttls()
-                server.ehlo()
+            if settings.smtp_user and settings.smtp_password:
+                server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
             server.send_message(message)
 
     return _delivery("e-mail", host, mail)
+
+
+def _mail_server(settings: Settings, host: str) -> smtplib.SMTP:
+    if settings.smtp_tls == "tls":
+        return smtplib.SMTP_SSL(
+            host,
+            settings.smtp_port,
+            timeout=TIMEOUT_SECONDS,
+            context=ssl.create_default_context(),
+        )
+    return smtplib.SMTP(host, settings.smtp_port, timeout=TIMEOUT_SECONDS)
 
 
 # --- patience -------------------------------------------------------------------------------------
@@ -258,6 +275,8 @@ def _passes(error: BaseException) -> bool:
         return all(400 <= code < 500 for code, _ in error.recipients.values())
     if isinstance(error, smtplib.SMTPResponseException):
         return 400 <= error.smtp_code < 500
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return False
     if isinstance(error, smtplib.SMTPException):
         return isinstance(error, smtplib.SMTPServerDisconnected)
     return isinstance(error, httpx.TransportError | OSError)

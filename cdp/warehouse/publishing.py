@@ -38,6 +38,7 @@ from cdp.config.shipped import config_path
 from cdp.config.sources import load_sources
 from cdp.warehouse import manifest as manifests
 from cdp.warehouse.fault_points import reached
+from cdp.warehouse.freshness import freshness_of
 from cdp.warehouse.manifest import DamagedSet, FileContent, Manifest, read_manifest
 from cdp.warehouse.model_catalogue import Catalogue, load_catalogue
 from cdp.warehouse.runs import (
@@ -214,6 +215,19 @@ def publish(
     )
 
 
+def refuse_if_changed_meanwhile(warehouse: Warehouse, run: Run) -> None:
+    """Check that the files still say what the run has built.
+
+    Raises:
+        PublishRefused: a model or a declaration has changed since the run was loaded.
+    """
+    logic = warehouse.scalar(
+        "SELECT logic_hash FROM governance.runs WHERE run_id = ?", [run.run_id]
+    )
+    if logic != logic_hash(warehouse.settings):
+        raise PublishRefused(STAGES[0], CHANGED_MEANWHILE)
+
+
 def refuse_unless_ready(warehouse: Warehouse, run: Run) -> None:
     """Check that every stage was built whole by this run and has passed its gate since.
 
@@ -222,11 +236,6 @@ def refuse_unless_ready(warehouse: Warehouse, run: Run) -> None:
     """
     ensure_run_tables(warehouse)
     states = stage_states(warehouse)
-    logic = warehouse.scalar(
-        "SELECT logic_hash FROM governance.runs WHERE run_id = ?", [run.run_id]
-    )
-    if logic != logic_hash(warehouse.settings):
-        raise PublishRefused(STAGES[0], CHANGED_MEANWHILE)
     for stage in STAGES:
         state = states[stage]
         if state.built_by is None:
@@ -515,27 +524,18 @@ def _about(
 
 
 def _freshness(warehouse: Warehouse, run: Run) -> Iterable[tuple[object, ...]]:
-    """How far each source is known, against how fresh it is declared to be at `as_of`.
-
-    A source that is asked, a database or an API, is known up to the last time it answered; one
-    that delivers files, up to the newest fact in them.
-    """
-    loads = (
-        dict(warehouse.rows("SELECT source, max(landed_at) FROM raw.loads GROUP BY source"))
-        if warehouse.has_table("raw", "loads")
-        else {}
-    )
+    """How far each source is known, against how fresh it is declared to be at `as_of`."""
     for name, source in sorted(load_sources(warehouse.settings).sources.items()):
-        landed, occurred = loads.get(name), None
-        if warehouse.has_table("raw", name):
-            newest, occurred = warehouse.rows(
-                f'SELECT max(landed_at), max(occurred_at) FROM raw."{name}"'
-            )[0]
-            landed = max((each for each in (landed, newest) if each), default=None)
-        delivers = source.kind == "files" and occurred is not None
-        until = occurred if delivers else landed
-        stale = until is None or until < run.as_of - source.fresh_within
-        yield (name, source.description, landed, occurred, until, source.fresh_within, stale)
+        known = freshness_of(warehouse, run, source)
+        yield (
+            name,
+            source.description,
+            known.landed_at,
+            known.occurred_at,
+            known.complete_until,
+            known.within,
+            known.is_stale,
+        )
 
 
 def _values(columns: Mapping[str, str], rows: list[tuple[object, ...]]) -> str:

@@ -7,15 +7,19 @@ segments), which is read by `cdp.config`.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -28,6 +32,25 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 class MissingSecret(LookupError):
     """A secret that the configuration refers to is not in the environment."""
+
+
+def _listed(value: Any) -> Any:
+    """A list as the environment holds it: parted by commas, or as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError(
+                'expected a list parted by commas, such as a,b, or as JSON, such as ["a", "b"]'
+            ) from None
+    return [item for part in value.split(",") if (item := part.strip())]
+
+
+TextList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*[KMGT](?:i?B)?", re.IGNORECASE)
 
 
 class Settings(BaseSettings):
@@ -62,11 +85,11 @@ class Settings(BaseSettings):
         pattern="^[A-Z]{2}$",
         description="ISO 3166 country of phone numbers that name none.",
     )
-    internal_networks: tuple[str, ...] = Field(
+    internal_networks: TextList = Field(
         (),
         description="CIDR networks whose traffic is the company's own, not a visitor's.",
     )
-    internal_email_domains: tuple[str, ...] = Field(
+    internal_email_domains: TextList = Field(
         (), description="E-mail domains of the company's own people."
     )
     lock_wait_seconds: float = Field(
@@ -74,7 +97,10 @@ class Settings(BaseSettings):
         ge=0,
         description="How long a run waits for the one that holds the warehouse.",
     )
-    memory_limit: str = Field("8GB", description="Memory that the embedded engine may use.")
+    memory_limit: str = Field(
+        "8GB",
+        description="Memory that the embedded engine may use: a number with MB, GB or TB.",
+    )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 2,
         ge=1,
@@ -89,12 +115,22 @@ class Settings(BaseSettings):
         None,
         description="Where alerts are posted as JSON; none leaves them in the log.",
     )
-    alert_email_to: tuple[str, ...] = Field((), description="Addresses that alerts are mailed to.")
+    alert_email_to: TextList = Field((), description="Addresses that alerts are mailed to.")
     alert_email_from: str = Field(
         "tributary@localhost", description="Sender address of alert mails."
     )
     smtp_host: str | None = Field(None, description="Mail server of alert mails.")
     smtp_port: int = Field(25, ge=1, le=65535, description="Port of the mail server.")
+    smtp_tls: Literal["if_offered", "none", "starttls", "tls"] = Field(
+        "if_offered",
+        description="How the way to the mail server is encrypted: `tls` from the first byte, "
+        "`starttls` after a greeting, both only with a certificate that holds; `none`; or "
+        "`if_offered`, as the server likes and whatever its certificate.",
+    )
+    smtp_user: str | None = Field(None, description="Name to sign in with at the mail server.")
+    smtp_password: SecretStr | None = Field(
+        None, description="Password of `smtp_user`; set its variable, so that it stands in no file."
+    )
 
     @field_validator("home", "config", mode="after")
     @classmethod
@@ -117,6 +153,47 @@ class Settings(BaseSettings):
             raise ValueError(
                 "expected the name of an IANA time zone such as Europe/Berlin"
             ) from error
+        return value
+
+    @field_validator("internal_networks", mode="after")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError(
+                    f"'{each}' is no network; expected networks such as 10.0.0.0/8 or 2001:db8::/32"
+                ) from None
+        return value
+
+    @field_validator("memory_limit", mode="after")
+    @classmethod
+    def _size_of_memory(cls, value: str) -> str:
+        found = _MEMORY.fullmatch(value.strip())
+        if not found or not float(found[1]):
+            raise ValueError("expected a size such as 4GB or 512MB, not a share of memory")
+        return value.strip()
+
+    @field_validator("smtp_host", mode="after")
+    @classmethod
+    def _can_mail(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if not value and info.data.get("alert_email_to"):
+            raise ValueError(
+                "alert_email_to names addresses, and no mail server is set that takes mails to them"
+            )
+        return value
+
+    @field_validator("smtp_password", mode="after")
+    @classmethod
+    def _can_sign_in(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (value is None) != (info.data.get("smtp_user") is None):
+            raise ValueError("smtp_user and smtp_password are set together or not at all")
+        if value is not None and info.data.get("smtp_tls") == "if_offered":
+            raise ValueError(
+                "a password is not sent for all to read: set smtp_tls to starttls or tls, or to "
+                "none where the way to the mail server is safe by itself"
+            )
         return value
 
     @classmethod

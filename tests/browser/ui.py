@@ -1,7 +1,7 @@
 """Dagster's UI as a person meets it: started by `cdp dev`, used through a browser.
 
-Belongs here: starting and ending the UI, and the few gestures on its pages. Does not belong here:
-any assertion.
+Belongs here: starting and ending the UI, telling its daemon to leave something be, and the few
+gestures on its pages. Does not belong here: any assertion.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -67,6 +67,36 @@ def _answers(address: str, process: subprocess.Popen[bytes]) -> bool:
         return httpx.get(f"{address}/server_info", timeout=5).is_success
     except httpx.TransportError:
         return False
+
+
+def stop_sensor(address: str, name: str) -> None:
+    """Do what the switch beside a sensor does, so that nothing but a person starts a run."""
+    selector = {
+        "repositoryLocationName": "tributary",
+        "repositoryName": "__repository__",
+        "sensorName": name,
+    }
+    sensor = _ask(
+        address,
+        "query($selector: SensorSelector!) "
+        "{answer: sensorOrError(sensorSelector: $selector) {... on Sensor {id}}}",
+        {"selector": selector},
+    )
+    stopped = _ask(
+        address,
+        "mutation($id: String) {answer: stopSensor(id: $id) "
+        "{... on StopSensorMutationResult {instigationState {status}}}}",
+        {"id": sensor["id"]},
+    )
+    if stopped["instigationState"]["status"] != "STOPPED":
+        raise RuntimeError(f"the sensor {name} could not be stopped: {stopped}")
+
+
+def _ask(address: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    body = {"query": query, "variables": variables}
+    answer = httpx.post(f"{address}/graphql", json=body, timeout=60).json()
+    found: dict[str, Any] = answer["data"]["answer"]
+    return found
 
 
 def wait_for(look: Callable[[], Found | None], seconds: float, what: str) -> Found:

@@ -1,7 +1,8 @@
 """Running `cdp` as a person does: in a process of its own, with an environment of its own.
 
-Belongs here: starting a command and keeping what it wrote. The process is forked from one that has
-imported what runs need and nothing of the command line, for importing takes seconds a command.
+Belongs here: starting a command, keeping what it wrote, and what every complaint has in common. The
+process is forked from one that has imported what runs need and nothing of the command line, for
+importing takes seconds a command. Does not belong here: what any command should answer.
 """
 
 from __future__ import annotations
@@ -37,6 +38,14 @@ def cdp(
         return subprocess.CompletedProcess(
             ["cdp", *arguments], code, out.read_text("utf-8"), err.read_text("utf-8")
         )
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence of an expected error."""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr.removeprefix("error: ").strip()
 
 
 def _run(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path) -> None:

@@ -13,16 +13,8 @@ import sqlglot
 from filelock import FileLock
 
 from cdp.warehouse.settings import PROJECT_ROOT
-from tests.cli.command import cdp
+from tests.cli.command import cdp, complaint
 from tests.services.shop_run import ShopRun
-
-
-def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """The one sentence of an expected error."""
-    assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("error: ").strip()
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +152,17 @@ def test_a_wrong_declaration_is_one_sentence_with_file_and_line(home: Path, conf
     assert "sources.yml:" in complaint(done)
 
 
+def test_a_trait_without_its_column_is_refused_with_its_line(home: Path, config: Path) -> None:
+    (config / "traits" / "mine.yml").write_text(
+        "traits:\n  shoe:\n    type: text\n    label: shoe\n    description: Size of the shoe.\n"
+        "    column: shoe_sise\n"
+    )
+    for arguments in (("config", "check"), ("generate", "--check")):
+        done = cdp(home, *arguments, config=config)
+        assert done.returncode == 2
+        assert "mine.yml:6: profiles.dim_profiles has no column 'shoe_sise'" in complaint(done)
+
+
 def test_right_declarations_are_said_to_be_right(home: Path) -> None:
     done = cdp(home, "config", "check", "--json")
     assert done.returncode == 0
@@ -194,7 +197,12 @@ def test_what_cannot_be_done_is_one_sentence_and_a_code(
 
 
 def test_before_the_first_run_commands_say_what_makes_one(tmp_path: Path) -> None:
-    for arguments in (("status",), ("profile", "show", "1"), ("publish",)):
+    for arguments in (
+        ("status",),
+        ("consent", "show"),
+        ("profile", "show", "1"),
+        ("publish",),
+    ):
         done = cdp(tmp_path / "nothing", *arguments)
         assert done.returncode == 5, arguments
         assert "run" in complaint(done)
@@ -207,6 +215,8 @@ def test_a_warehouse_that_stays_held_is_busy_not_broken(shop_run: ShopRun) -> No
             done = cdp(home, *arguments, lock_wait_seconds="0.2")
             assert done.returncode == 4, (arguments, done.stderr)
             assert "held by another run" in done.stderr
+            # A look at the warehouse does not wait as a run does, so it must not say that it would.
+            assert ("CDP_LOCK_WAIT_SECONDS" in done.stderr) == (arguments != ("status",))
 
 
 def test_generated_models_that_are_behind_fail_the_check_and_are_written(

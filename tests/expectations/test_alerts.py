@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socketserver
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,6 +16,7 @@ import pytest
 from cdp.warehouse import alerts
 from cdp.warehouse.alerts import Alert, gate_closed, run_failed, send_alert
 from cdp.warehouse.settings import Settings, load_settings
+from tests.expectations.mail_server import MailServer, serving
 
 SECRET_PATH = "/hooks/T0KEN-that-nobody-may-read"
 
@@ -68,51 +68,10 @@ def receiver() -> Iterator[Receiver]:
         thread.join()
 
 
-class MailServer(socketserver.ThreadingTCPServer):
-    """Just enough SMTP to take a mail, or to turn it away with the code that it was told."""
-
-    allow_reuse_address = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Smtp)
-        self.codes: list[int] = []
-        self.mails: list[str] = []
-
-
-class _Smtp(socketserver.StreamRequestHandler):
-    server: MailServer
-
-    def handle(self) -> None:
-        self._say("220 ready")
-        while line := self.rfile.readline():
-            word = line.split()[0].upper() if line.split() else b""
-            if word == b"DATA":
-                self._say("354 go on")
-                lines = []
-                while (text := self.rfile.readline()) != b".\r\n":
-                    lines.append(text.decode())
-                self.server.mails.append("".join(lines))
-                self._say("250 taken")
-            elif word == b"MAIL" and self.server.codes:
-                self._say(f"{self.server.codes.pop(0)} not now")
-            elif word == b"QUIT":
-                self._say("221 bye")
-                return
-            else:
-                self._say("250 ok")
-
-    def _say(self, text: str) -> None:
-        self.wfile.write(f"{text}\r\n".encode())
-
-
 @pytest.fixture
 def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(MailServer()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -201,7 +160,7 @@ def test_a_mail_goes_to_every_address_with_the_findings_in_it(
             alert_email_to=("ann@example.com", "bob@example.com"),
             alert_email_from="cdp@example.com",
             smtp_host="127.0.0.1",
-            smtp_port=mail.server_address[1],
+            smtp_port=mail.port,
         ),
         ALERT,
     )
@@ -219,7 +178,7 @@ def test_a_mail_server_that_is_busy_is_tried_again_and_one_that_refuses_is_not(
         tmp_path,
         alert_email_to=("ann@example.com",),
         smtp_host="127.0.0.1",
-        smtp_port=mail.server_address[1],
+        smtp_port=mail.port,
     )
     mail.codes = [451]
     assert send_alert(told, ALERT)[0].delivered
@@ -245,7 +204,7 @@ def test_a_subject_cannot_be_made_to_carry_headers(tmp_path: Path, mail: MailSer
         tmp_path,
         alert_email_to=("ann@example.com",),
         smtp_host="127.0.0.1",
-        smtp_port=mail.server_address[1],
+        smtp_port=mail.port,
     )
     assert send_alert(told, Alert("two\r\nBcc: eve@example.com"))[0].delivered
     headers, _, _ = mail.mails[0].partition("\r\n\r\n")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from pathlib import Path
 
 import yaml
 
 from cdp.config.sources import load_sources
-from cdp.segmentation.definitions import load_catalogue, load_definitions
+from cdp.generation import declared_traits
+from cdp.segmentation.definitions import load_definitions
+from cdp.segmentation.traits import Catalogue
 from cdp.warehouse.settings import PROJECT_ROOT, load_settings
 from tests.house.project_files import project_files
 
@@ -38,12 +41,25 @@ def test_the_readme_shows_a_source_a_trait_and_a_segment_that_are_valid(tmp_path
     source, trait, segment = BLOCK.findall(text)
     for name, shown in (
         ("sources.yml", "sources:\n" + textwrap.indent(source, "  ")),
-        ("traits/mine.yml", trait),
         (f"segments/{yaml.safe_load(segment)['name']}.yml", segment),
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(shown, encoding="utf-8")
-    assert list(load_sources(load_settings(config=tmp_path)).sources) == ["tills"]
-    assert load_catalogue(tmp_path)
-    shipped_traits = load_catalogue(PROJECT_ROOT / "config")
-    assert len(load_definitions(tmp_path, shipped_traits, "USD")) == 1
+    settings = load_settings(config=tmp_path)
+    assert list(load_sources(settings).sources) == ["tills"]
+    traits = with_trait(tmp_path, trait)
+    assert len(load_definitions(tmp_path, traits, "USD")) == 1
+
+
+def test_the_page_on_traits_shows_one_that_can_be_added(tmp_path: Path) -> None:
+    text = (PROJECT_ROOT / "docs/how-to/add-a-trait.md").read_text(encoding="utf-8")
+    trait = textwrap.dedent(BLOCK.findall(text)[0])
+    (name,) = yaml.safe_load(trait)["traits"]
+    assert name in with_trait(tmp_path, trait)
+
+
+def with_trait(config: Path, shown: str) -> Catalogue:
+    """The shipped traits and one in a file beside them, as a reader of the page adds it."""
+    shutil.copytree(PROJECT_ROOT / "config" / "traits", config / "traits")
+    (config / "traits" / "mine.yml").write_text(shown, encoding="utf-8")
+    return declared_traits(load_settings(config=config))

@@ -47,3 +47,13 @@ def materialisations(shop: ShopRun, run_id: str) -> dict[str, dg.AssetMaterializ
         assert event is not None
         found[event.materialization.asset_key.to_user_string()] = event.materialization
     return found
+
+
+def evaluations(shop: ShopRun, run_id: str) -> list[dg.AssetCheckEvaluation]:
+    """What the checks of a run have come to, in their order."""
+    with open_instance(shop.settings) as instance:
+        records = instance.get_records_for_run(
+            run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION, limit=1_000
+        ).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    return [event.asset_check_evaluation_data for event in events if event]

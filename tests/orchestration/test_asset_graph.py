@@ -68,14 +68,14 @@ def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
     assert [key for key in graph.get_all_asset_keys() if not graph.get(key).description] == []
 
 
-def test_every_model_has_an_owner_and_says_whether_it_is_current_or_recorded(
+def test_every_asset_has_an_owner_and_a_model_says_whether_it_is_current_or_recorded(
     definitions: dg.Definitions, deployment: Deployment
 ) -> None:
     graph = definitions.resolve_asset_graph()
+    assert [key for key in graph.get_all_asset_keys() if not graph.get(key).owners] == []
     for node in deployment.manifest["nodes"].values():
         if node["resource_type"] == "model":
             asset = graph.get(dg.AssetKey([node["schema"], node["name"]]))
-            assert asset.owners, node["name"]
             assert {"current", "recorded"} & set(asset.tags), node["name"]
 
 

@@ -15,6 +15,7 @@ import dagster as dg
 import pytest
 from filelock import FileLock
 
+from cdp.commands.following import complain, outcome_as_data
 from cdp.config.personal_data import load_personal_data
 from cdp.warehouse.model_catalogue import warehouse_columns
 from cdp.warehouse.publishing import PublishRefused, publish
@@ -29,7 +30,13 @@ from orchestration.alerting import tell_if_untold
 from orchestration.instance import open_instance
 from orchestration.lost_runs import end_lost_runs
 from tests.orchestration.receiver import Receiver
-from tests.orchestration.shop_runs import SEGMENTS, materialisations, materialise, published
+from tests.orchestration.shop_runs import (
+    SEGMENTS,
+    evaluations,
+    materialisations,
+    materialise,
+    published,
+)
 from tests.services.shop_run import ShopRun
 
 # --- the whole way ------------------------------------------------------------------------------
@@ -322,13 +329,25 @@ def closed_gate(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_closed_gate_stops_this_run_and_whatever_would_build_on_it(
-    shop_run: ShopRun, closed_gate: pytest.MonkeyPatch
+    shop_run: ShopRun, closed_gate: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = published(shop_run)
     outcome = shop_run.run()
     assert not outcome.success
     assert outcome.refused == "profiles"
     assert outcome.failed == ("profiles_gate",)
+    found = "profiles.dim_profiles is as it never is (value: 1)"
+    assert outcome.errors == (f"profiles_gate: {found}",)
+    complain(outcome)
+    assert found in capsys.readouterr().err
+    assert outcome_as_data(outcome)["failed_checks"] == [
+        {
+            "stage": "profiles",
+            "table": "profiles.dim_profiles",
+            "check": "is as it never is",
+            "observed": {"value": 1},
+        }
+    ]
     assert not any(news.name == "segments" for news in outcome.news)
     assert published(shop_run) == before
 
@@ -354,16 +373,7 @@ def test_a_gates_verdict_stands_in_the_graph_with_what_it_found(
     shop_run: ShopRun, closed_gate: pytest.MonkeyPatch
 ) -> None:
     outcome = shop_run.run()
-    with open_instance(shop_run.settings) as instance:
-        records = instance.get_records_for_run(
-            outcome.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
-        ).records
-    found = {}
-    for record in records:
-        event = record.event_log_entry.dagster_event
-        assert event is not None
-        evaluation = event.asset_check_evaluation_data
-        found[evaluation.check_name] = evaluation
+    found = {each.check_name: each for each in evaluations(shop_run, outcome.run_id)}
     assert found["staging_gate"].passed
     assert not found["profiles_gate"].passed
     table = found["profiles_gate"].metadata["verdict"]
@@ -439,7 +449,7 @@ def test_a_source_that_fails_leaves_what_is_published(
 
 def test_every_stage_of_the_record_is_a_stage_of_the_graph(finished_shop_run: ShopRun) -> None:
     gates_seen = [news.name for news in finished_shop_run.first.news if news.what == "gate"]
-    assert gates_seen == list(STAGES)
+    assert gates_seen == [*STAGES, "serving"]
     assert Path(finished_shop_run.settings.dagster_dir / "dagster.yaml").exists()
 
 
