@@ -170,7 +170,7 @@ def _type_checks(each: Map, field: Extracted, zone: str) -> list[tuple[str, str]
             computed = f"CAST({_rendered(value.sql, field)} AS {WAREHOUSE_TYPES[kind]})"
             checks.append((name, f"{condition} AND {_breaks(computed)}"))
             continue
-        if not isinstance(value, str) or kind in ("text", "identifier", "json"):
+        if not isinstance(value, str) or kind in ("text", "identifier", "identifier_type", "json"):
             continue
         text = f"trim(coalesce({field(value)}, ''))"
         if kind == "boolean":

@@ -12,6 +12,7 @@ from typing import Literal
 ColumnType = Literal[
     "text",
     "identifier",
+    "identifier_type",
     "timestamp",
     "date",
     "money",
@@ -21,11 +22,13 @@ ColumnType = Literal[
     "json",
 ]
 """An `identifier` is text or a number. Some senders write an empty object or list where they have
-none; taken for text, that would be one id of many people."""
+none; taken for text, that would be one id of many people. An `identifier_type` is the name of a
+type of identifiers, in small letters."""
 
 WAREHOUSE_TYPES: dict[ColumnType, str] = {
     "text": "varchar",
     "identifier": "varchar",
+    "identifier_type": "varchar",
     "timestamp": "timestamp",
     "date": "date",
     "money": "decimal(18,4)",
@@ -269,7 +272,7 @@ CONSENTS = Entity(
             "The source's id of the record, else the fingerprint of the row.",
         ),
         subject_type=(
-            "text",
+            "identifier_type",
             "Type of the identifier of the person, such as email or user_id.",
         ),
         subject_id=("identifier", "That identifier."),
@@ -294,7 +297,7 @@ MEMBERSHIPS = Entity(
     ("list_id", "subject_id"),
     _columns(
         list_id=("identifier", "The source's id of the campaign, list or coupon."),
-        subject_type=("text", "Type of the identifier of the person."),
+        subject_type=("identifier_type", "Type of the identifier of the person."),
         subject_id=("identifier", "That identifier."),
         joined_at=("timestamp", "When the person came onto it, UTC."),
         left_at=("timestamp", "When the person left it, UTC; null while on it."),

@@ -17,10 +17,9 @@ SEGMENT_PATHS: dict[str, tuple[str, ...]] = {
     "email": (
         "$.traits.email",
         "$.context.traits.email",
-        "$.properties.email",
         "$.context.traits.Email",
     ),
-    "phone": ("$.traits.phone", "$.context.traits.phone", "$.properties.phone"),
+    "phone": ("$.traits.phone", "$.context.traits.phone"),
     "external_ids": ("$.context.externalIds", "$.context.externalId"),
     "order_id": ("$.properties.order_id", "$.properties.orderId"),
     "value": ("$.properties.revenue", "$.properties.value", "$.properties.total"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -96,6 +97,9 @@ class MapSql:
 
     def column(self, name: str, column: Column) -> str:
         """SQL of one canonical column; null of its type where the map leaves it out."""
+        if column.type == "identifier_type":
+            # Types are told apart by their names, which sources write as they like.
+            return f"nullif(lower(trim({self.column(name, replace(column, type='text'))})), '')"
         value = self._map.columns.get(name)
         if value is None:
             if name in GENERATED_KEYS and self._staged.row_key_columns:

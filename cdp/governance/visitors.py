@@ -68,8 +68,21 @@ def judge_addresses(addresses: pa.Table, networks: Iterable[str]) -> pa.Table:
 def _inside(text: str, own: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
     if not own:
         return False
+    address = _address(text)
+    return address is not None and any(address in network for network in own)
+
+
+_WITH_PORT = re.compile(r"(?P<v4>[\d.]+):\d+|\[(?P<v6>[^\]]+)\](?::\d+)?")
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address of whoever asked: of a list of proxies the first, without a port."""
+    told = text.split(",")[0].strip()
+    if found := _WITH_PORT.fullmatch(told):
+        told = found["v4"] or found["v6"]
     try:
-        address = ipaddress.ip_address(text.strip())
+        address = ipaddress.ip_address(told)
     except ValueError:
-        return False
-    return any(address in network for network in own)
+        return None
+    # An address of version 4 as a socket of version 6 tells it.
+    return getattr(address, "ipv4_mapped", None) or address

@@ -56,8 +56,9 @@ def verdict(rule: Rule) -> exp.Expr:
 def next_flip(rules: Iterable[Rule]) -> exp.Expr:
     """The earliest moment after `as_of` at which time alone can change a verdict; null for never.
 
-    A value leaves its window when the window's length has passed since. It never enters one by
-    time alone: what is still to come is no value yet.
+    A value leaves its window when the window's length has passed since. It enters one by time alone
+    when it lies ahead: an event that is still to come is no event yet, but a trait may say when
+    something will be.
     """
     return _first_after_as_of(_window_ends(rules))
 
@@ -80,6 +81,9 @@ def _window_ends(rules: Iterable[Rule]) -> list[exp.Expr]:
                 column = _moment(each)
                 key = (column.table, column.name, each.window.minutes)
                 windows[key] = _end(column, each.window)
+                if isinstance(each, DateWithin):
+                    # A trait may hold a moment to come, such as the end of a contract.
+                    windows[column.table, column.name, -1] = column.copy()
     return [end for _, end in sorted(windows.items(), key=lambda item: item[0])]
 
 

@@ -242,7 +242,9 @@ def test_consent_follows_its_time_and_whom_it_is_about(shop_files: Path, tmp_pat
     people = ("900001", "900002", "900003")
     deliver_events(tmp_path, "people", AT, *(identify(f"d{one}", "", one) for one in people))
     deliver_decision(tmp_path, "early", "about", "900001", "granted", END - timedelta(days=9))
-    deliver_decision(tmp_path, "due", "later", "900003", "denied", END - timedelta(hours=1))
+    due = END - timedelta(hours=1)
+    # Types of identifiers are told as people like.
+    deliver_decision(tmp_path, "due", "later", "900003", "denied", due, " User_ID ")
     deployment.run(END - timedelta(hours=2))
     assert consent_in_force(deployment) == {"900001": True}
     deployment.run(END - timedelta(hours=1))
@@ -255,14 +257,20 @@ def test_consent_follows_its_time_and_whom_it_is_about(shop_files: Path, tmp_pat
 
 
 def deliver_decision(
-    home: Path, name: str, record: str, user_id: str, decision: str, at: datetime
+    home: Path,
+    name: str,
+    record: str,
+    user_id: str,
+    decision: str,
+    at: datetime,
+    id_type: str = "user_id",
 ) -> None:
     """Put a decision into a file of its own."""
     folder = home / "landing" / "consent"
     folder.mkdir(parents=True, exist_ok=True)
     told = {
         "record": record,
-        "subject": {"type": "user_id", "value": user_id},
+        "subject": {"type": id_type, "value": user_id},
         "purpose": "marketing",
         "decision": decision,
         "at": at.isoformat() + "Z",

@@ -80,27 +80,25 @@
 
 {#- The earliest of several moments; null counts as never. -#}
 {% macro earliest(moments) -%}
-    nullif(
-        least(
+    case
+        when coalesce({{ moments | join(', ') }}) is not null then least(
             {%- for moment in moments %}
             coalesce({{ moment }}, cast('9999-12-31' as timestamp)){{ "," if not loop.last }}
             {%- endfor %}
-        ),
-        cast('9999-12-31' as timestamp)
-    )
+        )
+    end
 {%- endmacro %}
 
 
 {#- The latest of several moments; null counts as never. -#}
 {% macro latest(moments) -%}
-    nullif(
-        greatest(
+    case
+        when coalesce({{ moments | join(', ') }}) is not null then greatest(
             {%- for moment in moments %}
             coalesce({{ moment }}, cast('0001-01-01' as timestamp)){{ "," if not loop.last }}
             {%- endfor %}
-        ),
-        cast('0001-01-01' as timestamp)
-    )
+        )
+    end
 {%- endmacro %}
 
 

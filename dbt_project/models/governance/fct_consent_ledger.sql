@@ -3,7 +3,8 @@
 with consents as (
 
     select * from {{ ref('int_consents') }}
-    where not is_deleted
+    -- A grant that its source has no more allows nothing; a refusal holds though its record is gone.
+    where not is_deleted or coalesce(state, '') <> 'granted'
 
 ),
 

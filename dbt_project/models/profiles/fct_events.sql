@@ -33,7 +33,14 @@ with events as (
 
     select * from {{ ref('int_events') }}
     {%- if is_incremental() %}
-    where landing_number > (select coalesce(max(known.landing_number), 0) from {{ this }} as known)
+    -- Not what lies above the highest that is there: a part that somebody built by itself may have
+    -- brought rows of one source before those of another.
+    where
+        landing_number > {{ run_value('published_landing_high_water') }}
+        and landing_number not in (
+            select known.landing_number from {{ this }} as known
+            where known.landing_number > {{ run_value('published_landing_high_water') }}
+        )
     {%- endif %}
 
 ),

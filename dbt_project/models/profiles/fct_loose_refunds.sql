@@ -43,7 +43,7 @@ select
     refunds.refunded_at,
     coalesce(refunds.currency, current_run.base_currency) as currency,
     refunds.amount,
-    cast(round(refunds.amount * rates.rate, 4) as decimal(18, 4)) as amount_base,
+    {{ in_base('refunds.amount') }} as amount_base,
     refunds.landing_number
 from refunds
 cross join current_run

@@ -9,7 +9,16 @@
 -- depends_on: {{ ref('int_changed_owners') }}
 
 {%- set slots = order_slots('orders') %}
-{%- set refunded = 'case when converted_refunds.order_key is null then 0 else converted_refunds.refunded_base end' %}
+{#- A refund that tells no time has been paid back. -#}
+{%- set is_paid_back = '(refunds.refunded_at is null or refunds.refunded_at <= current_run.as_of)' %}
+{#- An order that is called refunded has been paid back whole, also where no refund says so. -#}
+{%- set refunded -%}
+    case
+        when converted_refunds.order_key is not null then converted_refunds.refunded_base
+        when anchored.status = 'refunded' then {{ in_base('anchored.total_amount') }}
+        else 0
+    end
+{%- endset %}
 
 with current_run as (
 
@@ -31,7 +40,10 @@ lines as (
 
     select
         {{ text_key(['source', 'order_id']) }} as order_key,
-        coalesce(line_amount, quantity * unit_price - coalesce(discount_amount, 0)) as line_amount
+        coalesce(
+            line_amount,
+            cast(quantity as decimal(19, 4)) * cast(unit_price as decimal(19, 4)) - coalesce(discount_amount, 0)
+        ) as line_amount
     from {{ ref('int_order_lines') }}
     where
         not is_deleted
@@ -86,7 +98,7 @@ anchored as (
         orders.status,
         orders.ordered_at,
         coalesce(orders.currency, current_run.base_currency) as currency,
-        cast(coalesce(orders.total_amount, line_totals.lines_amount, 0) as decimal(18, 4)) as total_amount,
+        {{ try_cast_to('coalesce(orders.total_amount, line_totals.lines_amount, 0)', 'decimal(18, 4)') }} as total_amount,
         orders.channel,
         orders.country,
         orders.email,
@@ -108,13 +120,13 @@ converted_refunds as (
         -- What a refund without a rate pays back is not known, and so not what is left.
         case
             when
-                count(case when refunds.refunded_at <= current_run.as_of then 1 end)
-                = count(case when refunds.refunded_at <= current_run.as_of then rates.rate end)
+                count(case when {{ is_paid_back }} then 1 end)
+                = count(case when {{ is_paid_back }} then {{ in_base('refunds.amount') }} end)
                 then coalesce(
                     sum(
                         case
-                            when refunds.refunded_at <= current_run.as_of
-                                then round(cast(refunds.amount as decimal(18, 4)) * rates.rate, 4)
+                            when {{ is_paid_back }}
+                                then {{ in_base('refunds.amount') }}
                         end
                     ),
                     0
@@ -143,9 +155,9 @@ select
     anchored.ordered_at,
     anchored.currency,
     anchored.total_amount,
-    cast(round(anchored.total_amount * rates.rate, 4) as decimal(18, 4)) as amount_base,
-    cast({{ refunded }} as decimal(18, 4)) as refunded_base,
-    cast(round(anchored.total_amount * rates.rate, 4) - {{ refunded }} as decimal(18, 4)) as net_base,
+    {{ in_base('anchored.total_amount') }} as amount_base,
+    {{ try_cast_to(refunded, 'decimal(18, 4)') }} as refunded_base,
+    {{ try_cast_to(in_base('anchored.total_amount') ~ ' - ' ~ refunded, 'decimal(18, 4)') }} as net_base,
     converted_refunds.next_refund_at,
     coalesce(anchored.status, 'placed') <> 'cancelled' and not anchored.is_deleted as is_counted,
     anchored.is_deleted,

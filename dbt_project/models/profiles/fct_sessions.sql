@@ -8,7 +8,13 @@
 
 with events as (
 
-    select * from {{ ref('fct_events') }}
+    select
+        fct_events.*,
+        row_number() over (
+            partition by session_id, visitor_birth
+            order by occurred_at desc, landing_number desc
+        ) as from_the_end
+    from {{ ref('fct_events') }} as fct_events
     where session_id is not null and {{ in_change_set('visitor_birth', 'int_changed_visitors') }}
 
 )
@@ -16,7 +22,7 @@ with events as (
 select
     session_id,
     visitor_birth,
-    {{ max_by('profile_id', 'landing_number') }} as profile_id,
+    max(case when from_the_end = 1 then profile_id end) as profile_id,
     min(occurred_at) as started_at,
     max(occurred_at) as ended_at,
     count(*) as event_count

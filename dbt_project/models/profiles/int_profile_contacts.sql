@@ -42,11 +42,21 @@ contacts as (
     select
         identifiers.profile_id,
         coalesce(contacts.updated_at, contacts.created_at, contacts.landed_at) as known_at,
+        -- A record that a source hands over is its word of now. A run that has no other clock than
+        -- its own takes it so whatever time it bears: what it replaced is known no more.
+        case
+            when
+                current_run.as_of >= current_run.started_at
+                or coalesce(contacts.updated_at, contacts.created_at) is null
+                then least(coalesce(contacts.updated_at, contacts.created_at, contacts.landed_at), current_run.as_of)
+            else coalesce(contacts.updated_at, contacts.created_at)
+        end as counts_from,
         contacts.landing_number,
         {% for field in fields %}
         contacts.{{ field }}{{ "," if not loop.last }}
         {% endfor %}
     from {{ ref('int_contacts') }} as contacts
+    cross join current_run
     inner join identifiers
         on contacts.id_type = identifiers.identifier_type and contacts.contact_id = identifiers.raw_value
     where not contacts.is_deleted
@@ -58,12 +68,14 @@ orders as (
     select
         orders.profile_id,
         orders.ordered_at as known_at,
+        orders.ordered_at as counts_from,
         orders.landing_number,
         {% for field in fields %}
         {{ "orders." ~ field if field in ('email', 'phone') else "cast(null as " ~ ("date" if field == 'birth_date' else dbt.type_string()) ~ ")" }} as {{ field }}{{ "," if not loop.last }}
         {% endfor %}
     from {{ ref('fct_orders') }} as orders
     inner join changed on orders.profile_id = changed.profile_id
+    where not orders.is_deleted
 
 ),
 
@@ -72,10 +84,11 @@ identified as (
     select
         events.profile_id,
         events.occurred_at as known_at,
+        events.occurred_at as counts_from,
         events.landing_number,
         {% for field in fields %}
         {% if field in trait_fields -%}
-        coalesce({% for path in trait_fields[field] %}{{ json_text('events.traits', path) }}{{ ", " if not loop.last }}{% endfor %}, null) as {{ field }}{{ "," if not loop.last }}
+        coalesce({% for path in trait_fields[field] %}{{ text_id(json_text('events.traits', path)) }}{{ ", " if not loop.last }}{% endfor %}, null) as {{ field }}{{ "," if not loop.last }}
         {%- else -%}
         cast(null as {{ "date" if field == 'birth_date' else dbt.type_string() }}) as {{ field }}{{ "," if not loop.last }}
         {%- endif %}
@@ -103,12 +116,12 @@ ordered as (
     select
         together.*,
         case
-            when together.known_at <= current_run.as_of then row_number() over (
+            when together.counts_from <= current_run.as_of then row_number() over (
                 partition by together.profile_id
                 order by together.known_at, together.landing_number
             )
         end as nth,
-        case when together.known_at > current_run.as_of then together.known_at end as comes_due_at
+        case when together.counts_from > current_run.as_of then together.counts_from end as comes_due_at
     from together
     cross join current_run
 

@@ -5,6 +5,8 @@
     change_key='profile_id'
 ) }}
 
+{%- set is_paid_back = '(refunds.refunded_at is null or refunds.refunded_at <= current_run.as_of)' %}
+
 with current_run as (
 
     select * from {{ ref('int_current_run') }}
@@ -60,7 +62,13 @@ refunded as (
 
     select
         refunds.profile_id,
-        sum(case when refunds.refunded_at <= current_run.as_of then refunds.amount_base end) as refunded_base,
+        -- What a refund without a rate pays back is not known, and so not what is left.
+        case
+            when
+                count(case when {{ is_paid_back }} then 1 end)
+                = count(case when {{ is_paid_back }} then refunds.amount_base end)
+                then coalesce(sum(case when {{ is_paid_back }} then refunds.amount_base end), 0)
+        end as refunded_base,
         min(case when refunds.refunded_at > current_run.as_of then refunds.refunded_at end) as next_refund_at
     from refunds
     cross join current_run
@@ -72,7 +80,11 @@ select
     coalesce(ordered.profile_id, refunded.profile_id) as profile_id,
     coalesce(ordered.order_count, 0) as order_count,
     cast(coalesce(ordered.gross_base, 0) as decimal(18, 4)) as gross_spent,
-    cast(coalesce(ordered.net_base, 0) - coalesce(refunded.refunded_base, 0) as decimal(18, 4)) as total_spent,
+    cast(
+        coalesce(ordered.net_base, 0)
+        - case when refunded.profile_id is null then 0 else refunded.refunded_base end
+        as decimal(18, 4)
+    ) as total_spent,
     ordered.first_ordered_at,
     ordered.last_ordered_at,
     ordered.first_purchase_date,

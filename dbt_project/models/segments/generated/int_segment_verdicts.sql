@@ -83,9 +83,20 @@ select
                 cast('9999-12-31' as timestamp)
             ),
             coalesce(
+                case when profiles.first_seen > current_run.as_of then profiles.first_seen end,
+                cast('9999-12-31' as timestamp)
+            ),
+            coalesce(
                 case
                     when profiles.first_seen + interval '7' day > current_run.as_of
                     then profiles.first_seen + interval '7' day
+                end,
+                cast('9999-12-31' as timestamp)
+            ),
+            coalesce(
+                case
+                    when profiles.last_purchase_date > current_run.as_of
+                    then profiles.last_purchase_date
                 end,
                 cast('9999-12-31' as timestamp)
             ),

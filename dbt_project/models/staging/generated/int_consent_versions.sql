@@ -13,7 +13,7 @@ select
     row_key,
     landed_at,
     landing_number,
-    {{ as_type(json_field('fields', paths, 0), 'varchar') }} as subject_type,
+    nullif(lower(trim({{ as_type(json_field('fields', paths, 0), 'varchar') }})), '') as subject_type,
     {{ json_id('payload', 'fields', paths, 1) }} as subject_id,
     {{ as_utc(json_field('fields', paths, 2), 'UTC') }} as decided_at,
     'consent_id' as id_type

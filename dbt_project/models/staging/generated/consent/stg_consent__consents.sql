@@ -55,7 +55,7 @@ typed as (
         landing_number,
 
         {{ json_id('payload', 'fields', paths, 0) }} as consent_id,
-        {{ as_type(json_field('fields', paths, 1), 'varchar') }} as subject_type,
+        nullif(lower(trim({{ as_type(json_field('fields', paths, 1), 'varchar') }})), '') as subject_type,
         {{ json_id('payload', 'fields', paths, 2) }} as subject_id,
         {{ as_type(json_field('fields', paths, 3), 'varchar') }} as purpose,
         {{ as_type(json_field('fields', paths, 4), 'varchar') }} as state,
