@@ -129,6 +129,12 @@ def test_a_window_that_ends_exactly_now_has_ended() -> None:
     assert flip_of("first seen within 7 days", first_seen=datetime(2026, 6, 23, 12)) is None
 
 
+def test_a_moment_that_lies_ahead_enters_its_window_when_it_comes() -> None:
+    """A trait of one's own may hold such a moment: when a contract ends, say."""
+    ahead = datetime(2026, 7, 3)
+    assert flip_of("first seen within 7 days", first_seen=ahead) == ahead
+
+
 def test_what_does_not_depend_on_time_never_flips() -> None:
     assert flip_of("order_count > 3 AND did 'a' since last 'b'") is None
     assert flip_of("first seen within 7 days") is None
