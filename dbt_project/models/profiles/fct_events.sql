@@ -5,6 +5,7 @@
     merge_update_columns=['profile_id', 'session_id'],
     contract={'enforced': true}
 ) }}
+-- depends_on: {{ ref('int_current_run') }}
 
 {%- set slots = event_slots('events') %}
 {%- set carried = {
