@@ -39,8 +39,10 @@ OTHERS: dict[str, tuple[Any, Any]] = {
     "integer": (9_007_199_254_740_993_001, -1),
     "boolean": (True, False),
     "json": ('{"a": [1, "x"]}', "[]"),
+    "identifier_type": (" E_Mail ", "user_id"),
 }
-IN_UTC = {
+ARRIVES_AS = {
+    " E_Mail ": "e_mail",
     OTHERS["timestamp"][0]: datetime(2026, 1, 15, 9, 0, 0, 250_000),
     OTHERS["timestamp"][1]: datetime(2026, 6, 15, 8),
 }
@@ -154,4 +156,4 @@ def test_an_entity_arrives_typed_from_a_format(staged: Deployment, entity: str, 
             elif column.type in ("text", "identifier"):
                 assert found == written(sent), name
             else:
-                assert found == IN_UTC.get(sent, sent), name
+                assert found == ARRIVES_AS.get(sent, sent), name

@@ -53,7 +53,9 @@ class World:
 
     def _phone(self) -> str:
         local = f"30{self._number:05d}{self._random.randrange(2)}"
-        return self._random.choice([f"+49{local}", f"0{local}", f"0{local[:2]} {local[2:]}", "12"])
+        spelled = [f"+49{local}", f"0{local}", f"0{local[:2]} {local[2:]}"]
+        # A hotline that people of all worlds give instead of their own number.
+        return self._random.choice([*spelled, "0800 1234567"])
 
     def _at(self) -> datetime:
         # Few moments, so that many are the same.
