@@ -82,7 +82,7 @@ def test_another_order_of_landing_says_the_same_of_everybody(
     for deployment, shuffled in ((one, False), (other, True)):
         deployment.home.mkdir()
         deliveries = Deliveries(shop_files, deployment.home, seed=8)
-        parts = deliveries.batches(3 if shuffled else 1, shuffled=shuffled)
+        parts = deliveries.batches(2 if shuffled else 1, shuffled=shuffled)
         for number, part in enumerate(parts, 1):
             deliveries.deliver(part)
             deliveries.database_up_to(None if number == len(parts) else END - timedelta(days=9))
