@@ -9,8 +9,7 @@
 -- depends_on: {{ ref('int_changed_owners') }}
 
 {%- set slots = order_slots('orders') %}
-{#- A refund that tells no time has been paid back. -#}
-{%- set is_paid_back = '(refunds.refunded_at is null or refunds.refunded_at <= current_run.as_of)' %}
+{%- set paid_back = is_paid_back('refunds.refunded_at') %}
 {#- An order that is called refunded has been paid back whole, also where no refund says so. -#}
 {%- set refunded -%}
     case
@@ -120,12 +119,12 @@ converted_refunds as (
         -- What a refund without a rate pays back is not known, and so not what is left.
         case
             when
-                count(case when {{ is_paid_back }} then 1 end)
-                = count(case when {{ is_paid_back }} then {{ in_base('refunds.amount') }} end)
+                count(case when {{ paid_back }} then 1 end)
+                = count(case when {{ paid_back }} then {{ in_base('refunds.amount') }} end)
                 then coalesce(
                     sum(
                         case
-                            when {{ is_paid_back }}
+                            when {{ paid_back }}
                                 then {{ in_base('refunds.amount') }}
                         end
                     ),

@@ -5,7 +5,7 @@
     change_key='profile_id'
 ) }}
 
-{%- set is_paid_back = '(refunds.refunded_at is null or refunds.refunded_at <= current_run.as_of)' %}
+{%- set paid_back = is_paid_back('refunds.refunded_at') %}
 
 with current_run as (
 
@@ -65,9 +65,9 @@ refunded as (
         -- What a refund without a rate pays back is not known, and so not what is left.
         case
             when
-                count(case when {{ is_paid_back }} then 1 end)
-                = count(case when {{ is_paid_back }} then refunds.amount_base end)
-                then coalesce(sum(case when {{ is_paid_back }} then refunds.amount_base end), 0)
+                count(case when {{ paid_back }} then 1 end)
+                = count(case when {{ paid_back }} then refunds.amount_base end)
+                then coalesce(sum(case when {{ paid_back }} then refunds.amount_base end), 0)
         end as refunded_base,
         min(case when refunds.refunded_at > current_run.as_of then refunds.refunded_at end) as next_refund_at
     from refunds
