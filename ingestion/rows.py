@@ -114,13 +114,14 @@ def _paths(stream: Stream) -> list[str]:
 
 
 def _nothing_made(stream: Stream, field: Extracted) -> list[str]:
-    """SQL that is true where some map takes a row, and none finds the key of its entity in it."""
+    """SQL that is true where some map takes a row, and none finds in it the key of its entity, or
+    whom it is about."""
     takes, makes = [], []
     for each in stream.maps:
         taken = f"coalesce(TRY({_rendered(each.where, field)}), false)" if each.where else "true"
         there = [
             f"{value} IS NOT NULL"
-            for name in ENTITIES[each.entity].key
+            for name in (*ENTITIES[each.entity].key, *ENTITIES[each.entity].subject)
             if (value := _key_value(each, name, stream, field))
         ]
         if not there and not each.where:
@@ -170,7 +171,7 @@ def _type_checks(each: Map, field: Extracted, zone: str) -> list[tuple[str, str]
             computed = f"CAST({_rendered(value.sql, field)} AS {WAREHOUSE_TYPES[kind]})"
             checks.append((name, f"{condition} AND {_breaks(computed)}"))
             continue
-        if not isinstance(value, str) or kind in ("text", "identifier", "identifier_type", "json"):
+        if not isinstance(value, str) or kind in ("text", "identifier", "code", "json"):
             continue
         text = f"trim(coalesce({field(value)}, ''))"
         if kind == "boolean":

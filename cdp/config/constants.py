@@ -22,7 +22,7 @@ _BOOLEANS = {
 EXPECTED: dict[ColumnType, str] = {
     "text": "text",
     "identifier": "text or a whole number, and no blank",
-    "identifier_type": "the name of a type of identifiers, such as email or user_id",
+    "code": "a name, such as email or marketing",
     "timestamp": "a moment such as 2026-06-01 12:00:00 (in the zone of the source) or "
     "2026-06-01T12:00:00Z",
     "date": "a day such as 2026-06-01",
@@ -58,7 +58,7 @@ def _read(text: str, kind: ColumnType, *, is_boolean: bool) -> str | None:
         return _BOOLEANS.get(text.lower())
     if is_boolean:
         return None
-    if kind in ("identifier", "identifier_type"):
+    if kind in ("identifier", "code"):
         return text.strip() or None
     if kind == "timestamp":
         return datetime.fromisoformat(text).isoformat(" ")

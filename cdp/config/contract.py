@@ -12,7 +12,7 @@ from typing import Literal
 ColumnType = Literal[
     "text",
     "identifier",
-    "identifier_type",
+    "code",
     "timestamp",
     "date",
     "money",
@@ -22,13 +22,14 @@ ColumnType = Literal[
     "json",
 ]
 """An `identifier` is text or a number. Some senders write an empty object or list where they have
-none; taken for text, that would be one id of many people. An `identifier_type` is the name of a
-type of identifiers, in small letters."""
+none; taken for text, that would be one id of many people. A `code` is a name that is compared with
+others, such as a purpose or a type of identifiers: sources write those as they like, staging in
+small letters and without blanks around."""
 
 WAREHOUSE_TYPES: dict[ColumnType, str] = {
     "text": "varchar",
     "identifier": "varchar",
-    "identifier_type": "varchar",
+    "code": "varchar",
     "timestamp": "timestamp",
     "date": "date",
     "money": "decimal(18,4)",
@@ -55,6 +56,7 @@ class Entity:
         grain: what one row is.
         key: the columns that identify a row.
         evidence: of a mutable row, the columns that say who it is about, and when it was so.
+        subject: of an entity about somebody whom it names by any identifier, the columns that do.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Entity:
     key: tuple[str, ...]
     columns: dict[str, Column]
     evidence: tuple[str, ...] = ()
+    subject: tuple[str, ...] = ()
 
 
 def _columns(**described: tuple[ColumnType, str]) -> dict[str, Column]:
@@ -272,12 +275,12 @@ CONSENTS = Entity(
             "The source's id of the record, else the fingerprint of the row.",
         ),
         subject_type=(
-            "identifier_type",
+            "code",
             "Type of the identifier of the person, such as email or user_id.",
         ),
         subject_id=("identifier", "That identifier."),
-        purpose=("text", "Purpose or category that was decided on."),
-        state=("text", "granted, denied, withdrawn, expired or pending."),
+        purpose=("code", "Purpose or category that was decided on."),
+        state=("code", "granted, denied, withdrawn, expired or pending."),
         decided_at=("timestamp", "When the person decided, UTC."),
         valid_until=(
             "timestamp",
@@ -289,6 +292,7 @@ CONSENTS = Entity(
         evidence=("json", "The raw evidence."),
     ),
     evidence=("subject_type", "subject_id", "decided_at"),
+    subject=("subject_type", "subject_id"),
 )
 
 MEMBERSHIPS = Entity(
@@ -297,7 +301,7 @@ MEMBERSHIPS = Entity(
     ("list_id", "subject_id"),
     _columns(
         list_id=("identifier", "The source's id of the campaign, list or coupon."),
-        subject_type=("identifier_type", "Type of the identifier of the person."),
+        subject_type=("code", "Type of the identifier of the person."),
         subject_id=("identifier", "That identifier."),
         joined_at=("timestamp", "When the person came onto it, UTC."),
         left_at=("timestamp", "When the person left it, UTC; null while on it."),
@@ -308,6 +312,7 @@ MEMBERSHIPS = Entity(
         ),
     ),
     evidence=("subject_type", "subject_id", "joined_at"),
+    subject=("subject_type", "subject_id"),
 )
 
 ENTITIES: dict[str, Entity] = {

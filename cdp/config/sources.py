@@ -155,7 +155,8 @@ class Map(Declared):
             "line_number",
             "refund_id",
         }  # else the row's fingerprint or position
-        missing = [key for key in contract.key if key not in {*self.columns, *generated}]
+        needed = (*contract.key, *contract.subject)
+        missing = [name for name in needed if name not in {*self.columns, *generated}]
         if missing:
             raise ValueError(f"{self.entity} needs the column '{missing[0]}'")
         if self.where is not None:

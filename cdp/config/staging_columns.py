@@ -97,8 +97,8 @@ class MapSql:
 
     def column(self, name: str, column: Column) -> str:
         """SQL of one canonical column; null of its type where the map leaves it out."""
-        if column.type == "identifier_type":
-            # Types are told apart by their names, which sources write as they like.
+        if column.type == "code":
+            # Two spellings of a purpose would be two purposes, of which a refusal meets but one.
             return f"nullif(lower(trim({self.column(name, replace(column, type='text'))})), '')"
         value = self._map.columns.get(name)
         if value is None:

@@ -40,9 +40,14 @@ def version_columns(entity: Entity) -> dict[str, tuple[str, str]]:
     lineage = {name: told for name, told in LINEAGE.items() if name not in _NEVER_DELETED}
     evidence = {
         name: (WAREHOUSE_TYPES[entity.columns[name].type], entity.columns[name].description)
-        for name in entity.evidence
+        for name in _told(entity)
     }
     return {**lineage, **evidence, "id_type": _ID_TYPE}
+
+
+def _told(entity: Entity) -> list[str]:
+    """What a version says: which row it is of, and whose that is."""
+    return list(dict.fromkeys((*entity.key, *entity.evidence)))
 
 
 def models(sources: Sources) -> dict[str, str]:
@@ -90,9 +95,10 @@ def _nothing(columns: Mapping[str, tuple[str, str]]) -> str:
 
 def _of_one(staged: StagedEntity) -> str:
     entity, source = staged.entity, staged.source
-    mapping = MapSql(staged, only=entity.evidence)
+    names = _told(entity)
+    mapping = MapSql(staged, only=names)
     columns = ",\n".join(
-        f"    {mapping.column(name, entity.columns[name])} as {name}" for name in entity.evidence
+        f"    {mapping.column(name, entity.columns[name])} as {name}" for name in names
     )
     condition = mapping.condition()
     where = f"\nwhere {condition}" if condition else ""

@@ -256,6 +256,43 @@ def test_consent_follows_its_time_and_whom_it_is_about(shop_files: Path, tmp_pat
     assert differing(deployment) == {}
 
 
+def test_a_decision_that_was_not_in_force_leaves_whom_it_was_about(
+    shop_files: Path, tmp_path: Path
+) -> None:
+    """A refusal of everything is of the purposes that the person has decided on: where the only
+    decision that named one turns out to be another's, there is none to refuse."""
+    deployment = Deployment(tmp_path)
+    Deliveries(shop_files, tmp_path, seed=6).database_up_to(None)
+    (tmp_path / "landing" / "web").mkdir(parents=True)
+    people = ("900001", "900002")
+    deliver_events(tmp_path, "people", AT, *(identify(f"d{one}", "", one) for one in people))
+    long_ago = END - timedelta(days=9)
+    deliver_decision(tmp_path, "named", "named", "900001", "granted", long_ago)
+    deliver_decision(tmp_path, "all", "all", "900001", "denied", AT, purpose=None)
+    deployment.run(END - timedelta(hours=1))
+    assert consent_in_force(deployment) == {"900001": False}
+    deliver_decision(tmp_path, "moved", "named", "900002", "granted", long_ago)
+    deployment.run(END)
+    assert consent_in_force(deployment) == {"900002": True}
+    assert differing(deployment) == {}
+
+
+def test_a_refusal_meets_the_grant_however_its_purpose_is_spelled(
+    shop_files: Path, tmp_path: Path
+) -> None:
+    deployment = Deployment(tmp_path)
+    Deliveries(shop_files, tmp_path, seed=6).database_up_to(None)
+    (tmp_path / "landing" / "web").mkdir(parents=True)
+    deliver_events(tmp_path, "people", AT, identify("d900001", "", "900001"))
+    long_ago = END - timedelta(days=9)
+    deliver_decision(tmp_path, "yes", "yes", "900001", " Granted", long_ago, purpose="marketing")
+    deliver_decision(tmp_path, "no", "no", "900001", "DENIED", AT, purpose=" Marketing ")
+    deployment.run(END - timedelta(hours=2))
+    assert consent_in_force(deployment) == {"900001": True}
+    deployment.run(END)
+    assert consent_in_force(deployment) == {"900001": False}
+
+
 def deliver_decision(
     home: Path,
     name: str,
@@ -264,6 +301,7 @@ def deliver_decision(
     decision: str,
     at: datetime,
     id_type: str = "user_id",
+    purpose: str | None = "marketing",
 ) -> None:
     """Put a decision into a file of its own."""
     folder = home / "landing" / "consent"
@@ -271,7 +309,7 @@ def deliver_decision(
     told = {
         "record": record,
         "subject": {"type": id_type, "value": user_id},
-        "purpose": "marketing",
+        "purpose": purpose,
         "decision": decision,
         "at": at.isoformat() + "Z",
     }

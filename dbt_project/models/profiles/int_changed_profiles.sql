@@ -109,9 +109,7 @@ consents_changed as (
 
     select
         consents.source,
-        consents.consent_id,
-        consents.subject_type,
-        consents.subject_id
+        consents.consent_id
     from consents
     cross join current_run
     where
@@ -121,27 +119,21 @@ consents_changed as (
 
 ),
 
+-- Everybody whom a version of the record has ever named: one that names somebody else now counts no
+-- more for whom it was about before.
 consenting as (
 
     select distinct identifiers.profile_id
     from consents_changed
+    inner join {{ ref('int_consent_versions') }} as versions
+        on
+            consents_changed.source = versions.source
+            and consents_changed.consent_id = versions.consent_id
     inner join {{ ref('int_identifier_values') }} as known
         on
-            consents_changed.subject_type = known.identifier_type
-            and consents_changed.subject_id = known.raw_value
+            versions.subject_type = known.identifier_type
+            and versions.subject_id = known.raw_value
     inner join {{ ref('dim_identifiers') }} as identifiers on known.node = identifiers.birth
-
-),
-
--- A decision that names somebody else now is no more in force for whom it was about before.
-consenting_before as (
-
-    select distinct former.profile_id
-    from {{ former_state('governance', 'dim_consent_in_force', {
-        'source': dbt.type_string(), 'consent_id': dbt.type_string(), 'profile_id': dbt.type_bigint()
-    }) }} as former
-    inner join consents_changed
-        on former.source = consents_changed.source and former.consent_id = consents_changed.consent_id
 
 ),
 
@@ -218,8 +210,6 @@ together as (
     select profile_id from products_landed
     union
     select profile_id from consenting
-    union
-    select profile_id from consenting_before
     union
     select profile_id from everybody
     union

@@ -2,6 +2,7 @@
 {{ config(materialized='view') }}
 
 {%- set paths = [
+    '$."record"',
     '$."subject"."type"',
     '$."subject"."value"',
     '$."at"'
@@ -13,9 +14,10 @@ select
     row_key,
     landed_at,
     landing_number,
-    nullif(lower(trim({{ as_type(json_field('fields', paths, 0), 'varchar') }})), '') as subject_type,
-    {{ json_id('payload', 'fields', paths, 1) }} as subject_id,
-    {{ as_utc(json_field('fields', paths, 2), 'UTC') }} as decided_at,
+    {{ json_id('payload', 'fields', paths, 0) }} as consent_id,
+    nullif(lower(trim({{ as_type(json_field('fields', paths, 1), 'varchar') }})), '') as subject_type,
+    {{ json_id('payload', 'fields', paths, 2) }} as subject_id,
+    {{ as_utc(json_field('fields', paths, 3), 'UTC') }} as decided_at,
     'consent_id' as id_type
 from (
     select

@@ -7,8 +7,9 @@ select
     cast(null as varchar) as row_key,
     cast(null as timestamp) as landed_at,
     cast(null as bigint) as landing_number,
-    cast(null as varchar) as subject_type,
+    cast(null as varchar) as list_id,
     cast(null as varchar) as subject_id,
+    cast(null as varchar) as subject_type,
     cast(null as timestamp) as joined_at,
     cast(null as varchar) as id_type
 where false

@@ -2,6 +2,7 @@
 {{ config(materialized='view') }}
 
 {%- set paths = [
+    '$."order_no"',
     '$."customer_no"',
     '$."device_id"',
     '$."contact_email"',
@@ -16,12 +17,13 @@ select
     row_key,
     landed_at,
     landing_number,
-    {{ json_id('payload', 'fields', paths, 0) }} as customer_id,
-    {{ json_id('payload', 'fields', paths, 1) }} as anonymous_id,
-    {{ json_id('payload', 'fields', paths, 2) }} as email,
-    {{ json_id('payload', 'fields', paths, 3) }} as phone,
-    {{ as_type(json_field('fields', paths, 4), 'varchar') }} as country,
-    {{ as_utc(json_field('fields', paths, 5), 'UTC') }} as ordered_at,
+    {{ json_id('payload', 'fields', paths, 0) }} as order_id,
+    {{ json_id('payload', 'fields', paths, 1) }} as customer_id,
+    {{ json_id('payload', 'fields', paths, 2) }} as anonymous_id,
+    {{ json_id('payload', 'fields', paths, 3) }} as email,
+    {{ json_id('payload', 'fields', paths, 4) }} as phone,
+    {{ as_type(json_field('fields', paths, 5), 'varchar') }} as country,
+    {{ as_utc(json_field('fields', paths, 6), 'UTC') }} as ordered_at,
     'user_id' as id_type
 from (
     select

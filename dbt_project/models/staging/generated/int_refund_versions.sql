@@ -2,6 +2,7 @@
 {{ config(materialized='view') }}
 
 {%- set paths = [
+    '$."refund_no"',
     '$."refunded_at"'
 ] %}
 
@@ -11,8 +12,9 @@ select
     row_key,
     landed_at,
     landing_number,
+    {{ json_id('payload', 'fields', paths, 0) }} as refund_id,
     cast(null as varchar) as customer_id,
-    {{ as_utc(json_field('fields', paths, 0), 'UTC') }} as refunded_at,
+    {{ as_utc(json_field('fields', paths, 1), 'UTC') }} as refunded_at,
     'user_id' as id_type
 from (
     select
