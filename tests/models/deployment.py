@@ -7,7 +7,7 @@ taking fingerprints of tables. Does not belong here: any expectation.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from cdp.config.sources import load_sources
 from cdp.generation import generate
 from cdp.warehouse.modelling import Models
-from cdp.warehouse.runs import STAGES, begin_run, finish_run
+from cdp.warehouse.runs import STAGES, begin_run, finish_run, logic_hash
 from cdp.warehouse.settings import Settings, load_settings
 from cdp.warehouse.store import open_warehouse
 from ingestion.landing import land
@@ -32,6 +32,7 @@ class Deployment:
     home: Path
     config: Path | None = None
     runs: int = 0
+    _views: dict[str, str] = field(default_factory=dict)
 
     def settings(self, as_of: datetime | None = None) -> Settings:
         given: dict[str, Any] = {"home": self.home}
@@ -53,6 +54,7 @@ class Deployment:
         settings = self.settings(as_of)
         models = Models(settings, generate(settings))
         self.runs += 1
+        logic = logic_hash(settings)
         with open_warehouse(settings) as warehouse:
             run = begin_run(warehouse, f"run-{self.runs}", "test")
             reports = {name: land(name, warehouse, run) for name in load_sources(settings).sources}
@@ -60,7 +62,10 @@ class Deployment:
                 models.manifest()
                 models.seed()
             for stage in stages:
-                models.build(warehouse, run, stage, full_refresh=full_refresh)
+                # As the main job does: views say the same in every run of one logic.
+                views = full_refresh or self._views.get(stage) != logic
+                models.build(warehouse, run, stage, full_refresh=full_refresh, views=views)
+                self._views[stage] = logic
             if publish:
                 # What publishing does to the record of runs, without writing any file.
                 warehouse.execute(
