@@ -52,17 +52,20 @@ def _id(*names: str) -> str:
 def _moment(name: str) -> str:
     """SQL of a time: ISO 8601 with a zone (UTC without one), its digits alone, or an epoch in s or
     ms, which has 13 digits since 2001."""
+    # ISO 8601 parts fractions off by a comma too.
+    pointed = f"replace({name}, ',', '.')"
     told = (
         f"CAST(coalesce(try_cast({name} AS TIMESTAMPTZ), "
         # RFC 3339 lets `t` and `z` be written small.
-        f"try_cast(upper({name}) AS TIMESTAMPTZ), "
+        f"try_cast(upper({pointed}) AS TIMESTAMPTZ), "
         f"try_strptime({name}, {_RARE_FORMS_WITH_ZONE})) AS TIMESTAMP)"
     )
     return (
         f"CASE WHEN {name} IS NULL THEN NULL "
         # By far the most common form, and one that needs no time zone database.
         f"WHEN suffix({name}, 'Z') THEN coalesce("
-        f"try_cast({name} AS TIMESTAMP), try_strptime({name}, {_RARE_FORMS})) "
+        f"try_cast({name} AS TIMESTAMP), try_strptime({name}, {_RARE_FORMS}), "
+        f"try_cast({pointed} AS TIMESTAMP)) "
         f"WHEN regexp_full_match({name}, '\\d{{13}}(\\.0+)?') "
         f"THEN make_timestamp(try_cast(split_part({name}, '.', 1) AS BIGINT) * 1000) "
         # As milliseconds these would lie before 2001 and after 2286.

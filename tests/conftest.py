@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.services.browser",
     "tests.services.contacts_api",
     "tests.services.object_stores",
+    "tests.services.order",
     "tests.services.postgres",
     "tests.services.real_data",
     "tests.services.shop_run",

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,14 +121,15 @@ def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Ite
     until = time.monotonic() + wait
     # The thread lock comes first: a file lock says nothing between threads of one process.
     if not _HELD.acquire(timeout=wait):
-        raise WarehouseBusy(_busy(wait))
+        raise WarehouseBusy(_busy(settings, wait))
     try:
         lock = FileLock(settings.lock_file, timeout=wait, poll_interval=0.05)
         try:
             lock.acquire()
         except Timeout as error:
-            raise WarehouseBusy(_busy(wait)) from error
+            raise WarehouseBusy(_busy(settings, wait)) from error
         try:
+            _say_who_holds(settings)
             with _attached(settings, until) as warehouse:
                 yield warehouse
         finally:
@@ -136,9 +138,26 @@ def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Ite
         _HELD.release()
 
 
-def _busy(wait: float) -> str:
+def _say_who_holds(settings: Settings) -> None:
+    """Leave word for whoever waits in vain. What a holder leaves is true for as long as the lock is
+    held: the next one writes its own."""
+    now = datetime.now(UTC)
+    _holder_file(settings).write_text(
+        f"process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S} UTC", encoding="utf-8"
+    )
+
+
+def _holder_file(settings: Settings) -> Path:
+    return settings.lock_file.with_suffix(".holder")
+
+
+def _busy(settings: Settings, wait: float) -> str:
+    try:
+        holder = f" ({_holder_file(settings).read_text(encoding='utf-8')})"
+    except OSError:
+        holder = ""
     return (
-        f"the warehouse is held by another run and was not free within {wait:g} seconds; "
+        f"the warehouse is held by another run{holder} and was not free within {wait:g} seconds; "
         "wait for that run, or raise CDP_LOCK_WAIT_SECONDS"
     )
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from cdp.warehouse.settings import PROJECT_ROOT
 from tests.house.project_files import project_files, text_of
+from tests.services.order import LONGEST_FIRST, TESTS
 
 LONGEST_MODULE = 600
 """Lines. A longer file of code has more than one job."""
@@ -105,3 +106,8 @@ def broken_links(path: Path) -> list[str]:
 def test_every_link_of_every_page_leads_somewhere() -> None:
     pages = [path for path in project_files() if path.suffix == ".md"]
     assert [broken for page in pages for broken in broken_links(page)] == []
+
+
+def test_what_is_said_to_take_longest_is_there() -> None:
+    """A file under another name would silently come last, where it holds everybody up."""
+    assert [name for name in LONGEST_FIRST if not (TESTS / name).is_file()] == []

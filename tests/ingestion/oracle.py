@@ -120,6 +120,10 @@ def _moment(value: Any) -> datetime | None:
         return datetime(1970, 1, 1) + timedelta(seconds=float(text))
     if not re.match(r"\d{4}-\d\d-\d\d|\d{8}T", text):
         return None
+    if re.search(r"T\d\d(:?\d\d)?[.,]|^\d{8}T\d{6}[.,]", text, re.IGNORECASE):
+        # Python reads a fraction of an hour or a minute as one of a second. Without separators
+        # fractions are read by nobody.
+        return None
     try:
         moment = datetime.fromisoformat(text.upper())
     except ValueError:

@@ -139,6 +139,7 @@ LANDS: dict[str, bytes] = {
     "an alias to oneself": told(124, type="alias", userId="u", previousId="u"),
     "a time without zone": told(125, timestamp="2026-06-01 10:00:00"),
     "a time with an offset": told(126, timestamp="2026-06-01T10:00:00+02:00"),
+    "a fraction behind a comma": told(150, timestamp="2026-06-01T10:00:00,250Z"),
     "an epoch in milliseconds": told(127, timestamp=1780308000000),
     "an epoch in seconds": told(128, timestamp=1780308000),
     "an epoch as text": told(129, timestamp="1780308000000"),
@@ -172,6 +173,7 @@ LANDS: dict[str, bytes] = {
 TIMES = {
     "a time without zone": "2026-06-01 10:00:00",
     "a time with an offset": "2026-06-01 08:00:00",
+    "a fraction behind a comma": "2026-06-01 10:00:00.250000",
     "an epoch in milliseconds": "2026-06-01 10:00:00",
     "an epoch in seconds": "2026-06-01 10:00:00",
     "a time of twelve digits": "2026-06-01 10:00:00",

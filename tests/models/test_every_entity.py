@@ -26,7 +26,6 @@ NUMBERED = "customer_id", "user_id", "product_id", "subject_id", "phone"
 
 ONE_OF = {
     "event_type": ("track", "page"),
-    "state": ("granted", "denied"),
     "currency": ("EUR", "USD"),
 }
 OTHERS: dict[str, tuple[Any, Any]] = {
@@ -39,7 +38,7 @@ OTHERS: dict[str, tuple[Any, Any]] = {
     "integer": (9_007_199_254_740_993_001, -1),
     "boolean": (True, False),
     "json": ('{"a": [1, "x"]}', "[]"),
-    "identifier_type": (" E_Mail ", "user_id"),
+    "code": (" E_Mail ", "user_id"),
 }
 ARRIVES_AS = {
     " E_Mail ": "e_mail",

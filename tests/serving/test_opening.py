@@ -20,6 +20,16 @@ print("open", flush=True)
 time.sleep(float(sys.argv[2]))
 """
 
+WRITER = """
+import sys, time
+from pathlib import Path
+from cdp.warehouse.settings import load_settings
+from cdp.warehouse.store import open_warehouse
+with open_warehouse(load_settings(home=Path(sys.argv[1]))):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
@@ -56,6 +66,19 @@ def test_a_shell_that_stays_open_is_named(settings: Settings) -> None:
             pass
         assert time.monotonic() - started < 10
         shell.kill()
+
+
+def test_whoever_holds_the_warehouse_is_named(settings: Settings) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(settings.home)], stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        named = rf"held by another run \(process {holder.pid}, since"
+        with pytest.raises(WarehouseBusy, match=named), open_warehouse(settings, 0):
+            pass
+        holder.kill()
 
 
 def test_what_a_killed_process_has_spilled_is_taken_away(settings: Settings) -> None:
