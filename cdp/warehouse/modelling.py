@@ -36,6 +36,11 @@ _OF_DEFINITIONS = (
 """Kinds of errors of the engine whose texts are about statements and machines, never about rows."""
 
 
+MANIFESTS_KEPT = 3
+"""Parsed projects that a process holds on to, each some tens of megabytes: a process that serves
+several deployments parses none of them again at every turn."""
+
+
 class ModelsFailed(RuntimeError):
     """Models could not be built; names them with what the engine said."""
 
@@ -95,11 +100,12 @@ class Models:
 
     def _parsed(self) -> Manifest:
         key = (self.project, self.fingerprint())
-        if key not in self._kept:
-            result = self._invoke(["parse"], manifest=None)
-            self._kept.clear()
-            self._kept[key] = result.result
-        return self._kept[key]
+        # Put in again at the end, so that the first is the one that nobody has asked for longest.
+        manifest = self._kept.pop(key, None) or self._invoke(["parse"], manifest=None).result
+        self._kept[key] = manifest
+        while len(self._kept) > MANIFESTS_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return manifest
 
     def fingerprint(self) -> str:
         """Changes whenever a file of the project has been edited, added or removed."""

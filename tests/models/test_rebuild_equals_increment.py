@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,24 @@ END = datetime(2026, 6, 30, 12)
 AT = END - timedelta(hours=1)
 
 
+@pytest.fixture(scope="module")
+def begun(shop_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a shop without a website, after its first run, two hours before the end."""
+    home = tmp_path_factory.mktemp("begun")
+    Deliveries(shop_files, home, seed=6).database_up_to(None)
+    (home / "landing" / "web").mkdir(parents=True)
+    Deployment(home).run(END - timedelta(hours=2))
+    return home
+
+
+@pytest.fixture
+def without_events(begun: Path, tmp_path: Path) -> Deployment:
+    """That shop, for one test alone."""
+    home = tmp_path / "home"
+    shutil.copytree(begun, home, symlinks=True)
+    return Deployment(home, runs=1)
+
+
 def differing(deployment: Deployment) -> dict[str, list[tuple[object, ...]]]:
     """Tables whose content changes when everything is built anew at the same moment."""
     deployment.keep_copies()
@@ -29,8 +48,8 @@ def differing(deployment: Deployment) -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.mark.parametrize(
     ("batches", "shuffled", "repeat"),
-    [(4, False, False), (3, True, True), (6, True, True)],
-    ids=["day by day", "any order, repeated", "any order, small batches, repeated"],
+    [(4, False, False), (5, True, True)],
+    ids=["day by day", "any order, repeated"],
 )
 def test_increments_equal_a_rebuild(
     shop_files: Path, tmp_path: Path, batches: int, shuffled: bool, repeat: bool
@@ -196,13 +215,9 @@ def test_what_changes_hands_leaves_its_former_owner(shop_files: Path, tmp_path: 
 
 
 def test_a_late_event_cuts_the_sessions_of_everybody_on_its_device(
-    shop_files: Path, tmp_path: Path
+    without_events: Deployment,
 ) -> None:
-    deployment = Deployment(tmp_path)
-    deliveries = Deliveries(shop_files, tmp_path, seed=5)
-    deliveries.database_up_to(None)
-    folder = tmp_path / "landing" / "web"
-    folder.mkdir(parents=True)
+    deployment = without_events
     start = END - timedelta(hours=5)
 
     def viewed(user: str, minutes: int) -> dict[str, Any]:
@@ -210,9 +225,9 @@ def test_a_late_event_cuts_the_sessions_of_everybody_on_its_device(
         told = {"type": "track", "event": "Product Viewed", "anonymousId": "shared tablet"}
         return {**told, "userId": user, "timestamp": moment, "receivedAt": moment}
 
-    deliver_events(tmp_path, "first", AT, viewed("900001", 0), viewed("900001", 50))
+    deliver_events(deployment.home, "first", AT, viewed("900001", 0), viewed("900001", 50))
     deployment.run(END - timedelta(hours=1))
-    deliver_events(tmp_path, "late", AT, viewed("900002", 25))
+    deliver_events(deployment.home, "late", AT, viewed("900002", 25))
     deployment.run(END)
     assert deployment.rows(
         "SELECT session_count FROM profiles.dim_profiles "
@@ -222,34 +237,30 @@ def test_a_late_event_cuts_the_sessions_of_everybody_on_its_device(
 
 
 def test_the_first_events_after_a_publication_without_any_have_their_sessions(
-    shop_files: Path, tmp_path: Path
+    without_events: Deployment,
 ) -> None:
-    deployment = Deployment(tmp_path)
-    Deliveries(shop_files, tmp_path, seed=7).database_up_to(None)
-    (tmp_path / "landing" / "web").mkdir(parents=True)
-    deployment.run(END - timedelta(hours=2))
-    deliver_events(tmp_path, "first", AT, identify("device", "ada@example.org"))
+    deployment = without_events
+    deliver_events(deployment.home, "first", AT, identify("device", "ada@example.org"))
     deployment.run(END)
     assert deployment.rows("SELECT count(*) FROM profiles.fct_sessions") == [(1,)]
     assert differing(deployment) == {}
 
 
-def test_consent_follows_its_time_and_whom_it_is_about(shop_files: Path, tmp_path: Path) -> None:
+def test_consent_follows_its_time_and_whom_it_is_about(without_events: Deployment) -> None:
     """Nothing else happens to these people, so a decision alone makes them part of the change."""
-    deployment = Deployment(tmp_path)
-    Deliveries(shop_files, tmp_path, seed=6).database_up_to(None)
-    (tmp_path / "landing" / "web").mkdir(parents=True)
+    deployment = without_events
+    home = deployment.home
     people = ("900001", "900002", "900003")
-    deliver_events(tmp_path, "people", AT, *(identify(f"d{one}", "", one) for one in people))
-    deliver_decision(tmp_path, "early", "about", "900001", "granted", END - timedelta(days=9))
+    deliver_events(home, "people", AT, *(identify(f"d{one}", "", one) for one in people))
+    deliver_decision(home, "early", "about", "900001", "granted", END - timedelta(days=9))
     due = END - timedelta(hours=1)
     # Types of identifiers are told as people like.
-    deliver_decision(tmp_path, "due", "later", "900003", "denied", due, " User_ID ")
+    deliver_decision(home, "due", "later", "900003", "denied", due, " User_ID ")
     deployment.run(END - timedelta(hours=2))
     assert consent_in_force(deployment) == {"900001": True}
     deployment.run(END - timedelta(hours=1))
     assert consent_in_force(deployment) == {"900001": True, "900003": False}
-    deliver_decision(tmp_path, "moved", "about", "900002", "granted", END - timedelta(days=9))
+    deliver_decision(home, "moved", "about", "900002", "granted", END - timedelta(days=9))
     deployment.run(END, publish=False)
     deployment.run(END)
     assert consent_in_force(deployment) == {"900002": True, "900003": False}
@@ -257,36 +268,34 @@ def test_consent_follows_its_time_and_whom_it_is_about(shop_files: Path, tmp_pat
 
 
 def test_a_decision_that_was_not_in_force_leaves_whom_it_was_about(
-    shop_files: Path, tmp_path: Path
+    without_events: Deployment,
 ) -> None:
     """A refusal of everything is of the purposes that the person has decided on: where the only
     decision that named one turns out to be another's, there is none to refuse."""
-    deployment = Deployment(tmp_path)
-    Deliveries(shop_files, tmp_path, seed=6).database_up_to(None)
-    (tmp_path / "landing" / "web").mkdir(parents=True)
+    deployment = without_events
+    home = deployment.home
     people = ("900001", "900002")
-    deliver_events(tmp_path, "people", AT, *(identify(f"d{one}", "", one) for one in people))
+    deliver_events(home, "people", AT, *(identify(f"d{one}", "", one) for one in people))
     long_ago = END - timedelta(days=9)
-    deliver_decision(tmp_path, "named", "named", "900001", "granted", long_ago)
-    deliver_decision(tmp_path, "all", "all", "900001", "denied", AT, purpose=None)
+    deliver_decision(home, "named", "named", "900001", "granted", long_ago)
+    deliver_decision(home, "all", "all", "900001", "denied", AT, purpose=None)
     deployment.run(END - timedelta(hours=1))
     assert consent_in_force(deployment) == {"900001": False}
-    deliver_decision(tmp_path, "moved", "named", "900002", "granted", long_ago)
+    deliver_decision(home, "moved", "named", "900002", "granted", long_ago)
     deployment.run(END)
     assert consent_in_force(deployment) == {"900002": True}
     assert differing(deployment) == {}
 
 
 def test_a_refusal_meets_the_grant_however_its_purpose_is_spelled(
-    shop_files: Path, tmp_path: Path
+    without_events: Deployment,
 ) -> None:
-    deployment = Deployment(tmp_path)
-    Deliveries(shop_files, tmp_path, seed=6).database_up_to(None)
-    (tmp_path / "landing" / "web").mkdir(parents=True)
-    deliver_events(tmp_path, "people", AT, identify("d900001", "", "900001"))
+    deployment = without_events
+    home = deployment.home
+    deliver_events(home, "people", AT, identify("d900001", "", "900001"))
     long_ago = END - timedelta(days=9)
-    deliver_decision(tmp_path, "yes", "yes", "900001", " Granted", long_ago, purpose="marketing")
-    deliver_decision(tmp_path, "no", "no", "900001", "DENIED", AT, purpose=" Marketing ")
+    deliver_decision(home, "yes", "yes", "900001", " Granted", long_ago, purpose="marketing")
+    deliver_decision(home, "no", "no", "900001", "DENIED", AT, purpose=" Marketing ")
     deployment.run(END - timedelta(hours=2))
     assert consent_in_force(deployment) == {"900001": True}
     deployment.run(END)
