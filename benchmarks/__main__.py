@@ -3,7 +3,8 @@
 Belongs here: choosing benchmarks, writing results. Does not belong here: any measurement.
 
 Each benchmark runs in a process of its own, so that none is measured on another's memory. Results
-go to `benchmarks/results/<benchmark>.json`, with the machine and the versions.
+go to `benchmarks/results/<benchmark>.json`, each with its machine and versions; one of a size takes
+the place of the former one of as much, and leaves those of other sizes.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
+from math import log2
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,18 +33,38 @@ def measure(name: str, sizes: list[int]) -> None:
     module = import_module(f"benchmarks.{name}")
     results = module.run(sizes) if sizes else module.run()
     RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    lineage = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine}
+    size = module.FIGURES[0].size
     told = {
         "benchmark": name,
         "about": (module.__doc__ or "").strip(),
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine,
         "figures": [asdict(figure) for figure in module.FIGURES],
-        "results": results,
+        "results": merged(_kept(path), [{**each, **lineage} for each in results], size),
     }
-    path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     typer.echo(json.dumps(results, indent=2))
     typer.echo(f"kept in {path.relative_to(Path.cwd())}")
+
+
+def merged(
+    kept: list[dict[str, Any]], new: list[dict[str, Any]], size: str
+) -> list[dict[str, Any]]:
+    """Results by how much was worked on, the new ones in the place of those of about as much."""
+
+    def much(result: dict[str, Any]) -> int:
+        # A shop of so many people has some events more or fewer, as its generator changes.
+        return round(log2(result[size]))
+
+    measured = {much(each) for each in new}
+    return sorted([*(each for each in kept if much(each) not in measured), *new], key=much)
+
+
+def _kept(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    results: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return results
 
 
 def main(
