@@ -57,7 +57,16 @@ def merged(
         return round(log2(result[size]))
 
     measured = {much(each) for each in new}
-    return sorted([*(each for each in kept if much(each) not in measured), *new], key=much)
+    others = [each for each in kept if much(each) not in measured]
+    return sorted([*(_still_true(each, new, size) for each in others), *new], key=much)
+
+
+def _still_true(kept: dict[str, Any], new: list[dict[str, Any]], size: str) -> dict[str, Any]:
+    """A former result without what it says of growth, where the smaller size that it had grown from
+    has been measured anew."""
+    if not any(each[size] < kept[size] for each in new):
+        return kept
+    return {name: value for name, value in kept.items() if not name.endswith("_growth")}
 
 
 def _kept(path: Path) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ REASONS: dict[str, str] = {
     "bad_message_id": "The message id is no text or number, or too long.",
     "unreadable_time": "The time of the event cannot be read.",
     "time_out_of_range": "The time of the event lies before 1970 or too far in the future.",
-    "missing_key": "A column that identifies the row, or whom it is about, is missing or empty.",
+    "missing_key": "A column that identifies the row is missing or empty.",
     "type_mismatch": "A column holds what cannot be read as the type that the contract gives it.",
     "key_conflict": "A row of the same key has landed before, with other content.",
     "truncated_file": "The file ends in the midst of a row or of its compression.",

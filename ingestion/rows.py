@@ -114,14 +114,13 @@ def _paths(stream: Stream) -> list[str]:
 
 
 def _nothing_made(stream: Stream, field: Extracted) -> list[str]:
-    """SQL that is true where some map takes a row, and none finds in it the key of its entity, or
-    whom it is about."""
+    """SQL that is true where some map takes a row, and none finds the key of its entity in it."""
     takes, makes = [], []
     for each in stream.maps:
         taken = f"coalesce(TRY({_rendered(each.where, field)}), false)" if each.where else "true"
         there = [
             f"{value} IS NOT NULL"
-            for name in (*ENTITIES[each.entity].key, *ENTITIES[each.entity].subject)
+            for name in ENTITIES[each.entity].key
             if (value := _key_value(each, name, stream, field))
         ]
         if not there and not each.where:

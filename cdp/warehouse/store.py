@@ -121,44 +121,49 @@ def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Ite
     until = time.monotonic() + wait
     # The thread lock comes first: a file lock says nothing between threads of one process.
     if not _HELD.acquire(timeout=wait):
-        raise WarehouseBusy(_busy(settings, wait))
+        raise WarehouseBusy(_busy(wait, f"process {os.getpid()}, this one"))
     try:
         lock = FileLock(settings.lock_file, timeout=wait, poll_interval=0.05)
         try:
             lock.acquire()
         except Timeout as error:
-            raise WarehouseBusy(_busy(settings, wait)) from error
+            raise WarehouseBusy(_busy(wait, _holder(settings))) from error
         try:
             _say_who_holds(settings)
             with _attached(settings, until) as warehouse:
                 yield warehouse
         finally:
+            _holder_file(settings).unlink(missing_ok=True)
             lock.release()
     finally:
         _HELD.release()
 
 
 def _say_who_holds(settings: Settings) -> None:
-    """Leave word for whoever waits in vain. What a holder leaves is true for as long as the lock is
-    held: the next one writes its own."""
+    """Leave word for whoever waits in vain, in one piece. What a killed holder has left is replaced
+    by the next one."""
     now = datetime.now(UTC)
-    _holder_file(settings).write_text(
-        f"process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S} UTC", encoding="utf-8"
-    )
+    word = _holder_file(settings).with_suffix(f".holder-{os.getpid()}")
+    word.write_text(f"process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S} UTC", encoding="utf-8")
+    word.replace(_holder_file(settings))
+
+
+def _holder(settings: Settings) -> str:
+    """What the holder of the file lock said of itself; nothing while it has not yet."""
+    try:
+        return _holder_file(settings).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def _holder_file(settings: Settings) -> Path:
     return settings.lock_file.with_suffix(".holder")
 
 
-def _busy(settings: Settings, wait: float) -> str:
-    try:
-        holder = f" ({_holder_file(settings).read_text(encoding='utf-8')})"
-    except OSError:
-        holder = ""
+def _busy(wait: float, holder: str) -> str:
     return (
-        f"the warehouse is held by another run{holder} and was not free within {wait:g} seconds; "
-        "wait for that run, or raise CDP_LOCK_WAIT_SECONDS"
+        f"the warehouse is held by another run{f' ({holder})' if holder else ''} and was not free "
+        f"within {wait:g} seconds; wait for that run, or raise CDP_LOCK_WAIT_SECONDS"
     )
 
 

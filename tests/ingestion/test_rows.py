@@ -132,24 +132,6 @@ def test_a_row_without_the_key_of_its_entity_is_kept_out(landing: Landing) -> No
     assert landing.reasons() == {"missing_key": 2}
 
 
-@pytest.mark.parametrize("entity", ["consents", "memberships"])
-def test_a_row_about_nobody_is_kept_out(landing: Landing, entity: str) -> None:
-    """A refusal that no identifier, or an identifier of no type, brings to its person would be lost
-    without a word."""
-    columns = {"subject_type": "type", "subject_id": "who"}
-    if entity == "memberships":
-        columns["list_id"] = "name"
-    declare(landing, {"entity": entity, "columns": columns}, key=["name"])
-    rows: list[dict[str, Any]] = [
-        {"name": "whole", "type": "email", "who": "a@example.org"},
-        {"name": "of no type", "who": "a@example.org"},
-        {"name": "of a blank type", "type": " ", "who": "a@example.org"},
-        {"name": "about nobody", "type": "email", "who": None},
-    ]
-    assert landed(landing, *rows) == ["whole"]
-    assert landing.reasons() == {"missing_key": 3}
-
-
 def test_an_object_is_no_key_of_an_entity(landing: Landing) -> None:
     """In staging it is null, where every such row would be the same entity."""
     declare(

@@ -302,11 +302,27 @@ def test_a_refusal_meets_the_grant_however_its_purpose_is_spelled(
     assert consent_in_force(deployment) == {"900001": False}
 
 
+def test_a_version_of_a_decision_that_names_nobody_ends_the_grant(
+    without_events: Deployment,
+) -> None:
+    """A source that takes the person out of a record takes the grant away."""
+    deployment = without_events
+    home = deployment.home
+    deliver_events(home, "people", AT, identify("d900001", "", "900001"))
+    deliver_decision(home, "yes", "one", "900001", "granted", END - timedelta(days=9))
+    deployment.run(END - timedelta(hours=1))
+    assert consent_in_force(deployment) == {"900001": True}
+    deliver_decision(home, "taken out", "one", None, "granted", END - timedelta(days=9))
+    deployment.run(END)
+    assert consent_in_force(deployment) == {}
+    assert differing(deployment) == {}
+
+
 def deliver_decision(
     home: Path,
     name: str,
     record: str,
-    user_id: str,
+    user_id: str | None,
     decision: str,
     at: datetime,
     id_type: str = "user_id",

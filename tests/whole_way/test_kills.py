@@ -26,6 +26,7 @@ POINTS = [
     ("models.before_stage", 2),
     ("models.after_model", 9),
     ("models.after_model", 31),
+    ("gates.before_record", 4),
     ("gates.after_record", 5),
     ("publish.before_swap", 1),
     ("publish.after_swap", 1),
@@ -34,9 +35,8 @@ OF_THE_SWEEP = [
     ("landing.after_extract", 1),
     ("landing.after_inbox", 1),
     ("landing.after_promote", 1),
-    ("gates.before_record", 4),
 ]
-"""Points of one part, which `tests/ingestion` and `tests/serving` kill on their own."""
+"""Points of landing alone, all of which `tests/ingestion` kills for every kind of source."""
 SWEPT = [pytest.param(*each, marks=pytest.mark.kill) for each in OF_THE_SWEEP]
 
 

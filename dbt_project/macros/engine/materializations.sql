@@ -12,7 +12,8 @@
 {% endmaterialization %}
 
 
-{#- The model's own relation, replaced by what its query says. The query may read what is replaced. -#}
+{#- The model's own relation, replaced by what its query says. The query may read what is replaced,
+    as long as it stays a table or a view. -#}
 {% macro replace_relation(type) %}
     {%- set former = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type=type) -%}
@@ -20,6 +21,8 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- if former is not none and former.type != type -%}
+        {#- Dropping begins no transaction by itself, and a model that fails must leave what was there. -#}
+        {%- do adapter.ensure_transaction() -%}
         {%- do adapter.drop_relation(former) -%}
     {%- endif -%}
     {%- call statement('main') -%}
