@@ -90,6 +90,8 @@ def _entity(gate: Gate, each: StagedEntity) -> list[Check]:
     ]
     if each.entity.name == "events":
         found += _times(gate, table)
+    if each.entity.subject:
+        found.append(_subjects(table, each.entity.subject))
     kept = _conservation(gate, each)
     return [*found, kept] if kept else found
 
@@ -109,6 +111,19 @@ def _times(gate: Gate, table: Table) -> list[Check]:
             unit="events",
         ),
     ]
+
+
+def _subjects(table: Table, columns: Sequence[str]) -> Check:
+    """Some records may lack whom they are about. Where most do, the map names columns that are not
+    there: withdrawals would reach nobody, and what they withdrew be granted again."""
+    lacking = " OR ".join(f"{quoted(column)} IS NULL" for column in columns)
+    return counted(
+        "says in most rows whom they are about",
+        table,
+        relation(*table),
+        value=f"greatest(0, 2 * count(*) FILTER ({lacking}) - count(*))",
+        unit="rows too many that do not",
+    )
 
 
 def _conservation(gate: Gate, each: StagedEntity) -> Check | None:

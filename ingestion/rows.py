@@ -93,9 +93,20 @@ def _query(stream: Stream, zone: str, paths: list[str], objects: list[str]) -> s
            {key} AS row_key,
            {occurred} AS occurred_at,
            CAST(NULL AS TIMESTAMP) AS received_at,
-           CASE WHEN reason = 'type_mismatch' THEN 'column ' || mismatch END AS detail
+           'column ' || CASE reason WHEN 'type_mismatch' THEN mismatch
+                WHEN 'missing_key' THEN {_first_missing(stream, keys)} END AS detail
     FROM judged
     """
+
+
+def _first_missing(stream: Stream, keys: list[str]) -> str:
+    """SQL of the first column of the stream's key that is missing; null where none is, but the key
+    of an entity."""
+    cases = [
+        f"WHEN {key} IS NULL THEN {literal(column)}"
+        for column, key in zip(stream.key, keys, strict=True)
+    ]
+    return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
 def _paths(stream: Stream) -> list[str]:

@@ -46,6 +46,13 @@ def show(
             "FROM governance.dim_consent_in_force WHERE profile_id = ? ORDER BY purpose",
             [profile_id],
         )
+        if not rows and not warehouse.rows(
+            "SELECT 1 FROM identity.dim_identifiers WHERE profile_id = ? LIMIT 1", [profile_id]
+        ):
+            raise CommandFailed(
+                f"there is no profile {profile_id}; it may have been merged into another one",
+                Exit.NOT_FOUND,
+            )
     columns = ("purpose", "granted", "state", "decided_at", "valid_until", "source", "receipt")
     if not rows and not as_json:
         out.print("No decision is known, which allows nothing.")

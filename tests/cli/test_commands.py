@@ -88,6 +88,12 @@ def test_the_status_tells_runs_stages_and_what_readers_see(home: Path) -> None:
     assert told["failed_checks"] == []
 
 
+def test_consents_of_nobody_are_no_answer(home: Path) -> None:
+    done = cdp(home, "consent", "show", "999999999")
+    assert done.returncode == 5
+    assert "there is no profile 999999999" in done.stderr
+
+
 def test_consents_are_counted_by_purpose(home: Path) -> None:
     told = json.loads(cdp(home, "consent", "show", "--json").stdout)
     assert {each["purpose"] for each in told} >= {"ads", "analytics"}

@@ -138,6 +138,11 @@ FAULTS = [
     ),
     _fault(
         "staging",
+        "UPDATE staging.stg_consent__consents SET subject_type = NULL",
+        ("staging.stg_consent__consents", "says in most rows whom they are about"),
+    ),
+    _fault(
+        "staging",
         "DELETE FROM staging.stg_web__events WHERE landing_number = 4",
         ("staging.stg_web__events", "has every row that has landed in stream events"),
     ),

@@ -70,7 +70,13 @@ STAGED: dict[str, list[dict[str, Any]]] = {
         {"contact_id": "k1", "row_key": "k:k1:1", "landing_number": 11, "email": CANARY}
     ],
     "stg_consent__consents": [
-        {"consent_id": "n1", "row_key": "k:n1:1", "landing_number": 12, "subject_id": CANARY}
+        {
+            "consent_id": "n1",
+            "row_key": "k:n1:1",
+            "landing_number": 12,
+            "subject_type": "email",
+            "subject_id": CANARY,
+        }
     ],
 }
 

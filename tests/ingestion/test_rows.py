@@ -132,6 +132,15 @@ def test_a_row_without_the_key_of_its_entity_is_kept_out(landing: Landing) -> No
     assert landing.reasons() == {"missing_key": 2}
 
 
+def test_the_column_that_a_row_is_kept_out_for_is_told(landing: Landing) -> None:
+    declare(landing, ORDER, key=["name", "order"])
+    landed(landing, {"name": "no order"}, {"order": "7"}, {"name": "whole", "order": "8"})
+    assert [detail for (detail,) in landing.rows("SELECT detail FROM raw.quarantine")] == [
+        "column order",
+        "column name",
+    ]
+
+
 def test_an_object_is_no_key_of_an_entity(landing: Landing) -> None:
     """In staging it is null, where every such row would be the same entity."""
     declare(
