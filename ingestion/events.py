@@ -39,8 +39,8 @@ FUTURE = timedelta(days=2)
 
 EARLIEST = datetime(1970, 1, 2)
 
-_RARE_FORMS = "['%Y-%m-%dT%H:%MZ', '%Y%m%dT%H%M%SZ']"
-_RARE_FORMS_WITH_ZONE = "['%Y-%m-%dT%H:%M%z', '%Y%m%dT%H%M%S%z']"
+_RARE_FORMS = "['%Y-%m-%dT%H:%MZ', '%Y%m%dT%H%M%SZ', '%Y%m%dT%H%M%S.%fZ']"
+_RARE_FORMS_WITH_ZONE = "['%Y-%m-%dT%H:%M%z', '%Y%m%dT%H%M%S%z', '%Y%m%dT%H%M%S.%f%z']"
 """Forms of ISO 8601 that a cast does not take: without seconds, and without separators."""
 
 
@@ -58,13 +58,13 @@ def _moment(name: str) -> str:
         f"CAST(coalesce(try_cast({name} AS TIMESTAMPTZ), "
         # RFC 3339 lets `t` and `z` be written small.
         f"try_cast(upper({pointed}) AS TIMESTAMPTZ), "
-        f"try_strptime({name}, {_RARE_FORMS_WITH_ZONE})) AS TIMESTAMP)"
+        f"try_strptime({pointed}, {_RARE_FORMS_WITH_ZONE})) AS TIMESTAMP)"
     )
     return (
         f"CASE WHEN {name} IS NULL THEN NULL "
         # By far the most common form, and one that needs no time zone database.
         f"WHEN suffix({name}, 'Z') THEN coalesce("
-        f"try_cast({name} AS TIMESTAMP), try_strptime({name}, {_RARE_FORMS}), "
+        f"try_cast({name} AS TIMESTAMP), try_strptime({pointed}, {_RARE_FORMS}), "
         f"try_cast({pointed} AS TIMESTAMP)) "
         f"WHEN regexp_full_match({name}, '\\d{{13}}(\\.0+)?') "
         f"THEN make_timestamp(try_cast(split_part({name}, '.', 1) AS BIGINT) * 1000) "

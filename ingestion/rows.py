@@ -94,18 +94,21 @@ def _query(stream: Stream, zone: str, paths: list[str], objects: list[str]) -> s
            {occurred} AS occurred_at,
            CAST(NULL AS TIMESTAMP) AS received_at,
            'column ' || CASE reason WHEN 'type_mismatch' THEN mismatch
-                WHEN 'missing_key' THEN {_first_missing(stream, keys)} END AS detail
+                WHEN 'missing_key' THEN {_first_missing(stream, keys, field)} END AS detail
     FROM judged
     """
 
 
-def _first_missing(stream: Stream, keys: list[str]) -> str:
-    """SQL of the first column of the stream's key that is missing; null where none is, but the key
-    of an entity."""
-    cases = [
-        f"WHEN {key} IS NULL THEN {literal(column)}"
-        for column, key in zip(stream.key, keys, strict=True)
-    ]
+def _first_missing(stream: Stream, keys: list[str], field: Extracted) -> str:
+    """SQL of the first column that is missing of the stream's key, else of an entity's."""
+    needed = list(zip(stream.key, keys, strict=True))
+    for each in stream.maps:
+        for name in ENTITIES[each.entity].key:
+            if value := _key_value(each, name, stream, field):
+                column = each.columns[name]
+                # Without a name, an expression is told by the column that it makes.
+                needed.append((column if isinstance(column, str) else name, value))
+    cases = [f"WHEN {value} IS NULL THEN {literal(column)}" for column, value in needed]
     return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
 
 

@@ -120,9 +120,12 @@ def _moment(value: Any) -> datetime | None:
         return datetime(1970, 1, 1) + timedelta(seconds=float(text))
     if not re.match(r"\d{4}-\d\d-\d\d|\d{8}T", text):
         return None
-    if re.search(r"T\d\d(:?\d\d)?[.,]|^\d{8}T\d{6}[.,]", text, re.IGNORECASE):
-        # Python reads a fraction of an hour or a minute as one of a second. Without separators
-        # fractions are read by nobody.
+    if re.search(r"T\d\d(:?\d\d)?[.,]", text, re.IGNORECASE):
+        # Python reads a fraction of an hour or a minute as one of a second.
+        return None
+    basic = re.match(r"\d{8}T\d{6}[.,](\d*)", text, re.IGNORECASE)
+    if basic and not 1 <= len(basic[1]) <= 6:
+        # Without separators, microseconds are the most that is read, and a digit the least.
         return None
     try:
         moment = datetime.fromisoformat(text.upper())

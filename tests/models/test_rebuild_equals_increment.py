@@ -48,8 +48,8 @@ def differing(deployment: Deployment) -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.mark.parametrize(
     ("batches", "shuffled", "repeat"),
-    [(4, False, False), (5, True, True)],
-    ids=["day by day", "any order, repeated"],
+    [(4, False, False), (3, True, True), (6, True, True)],
+    ids=["day by day", "any order, repeated", "any order, small batches, repeated"],
 )
 def test_increments_equal_a_rebuild(
     shop_files: Path, tmp_path: Path, batches: int, shuffled: bool, repeat: bool
@@ -250,8 +250,7 @@ def test_consent_follows_its_time_and_whom_it_is_about(without_events: Deploymen
     """Nothing else happens to these people, so a decision alone makes them part of the change."""
     deployment = without_events
     home = deployment.home
-    people = ("900001", "900002", "900003")
-    deliver_events(home, "people", AT, *(identify(f"d{one}", "", one) for one in people))
+    introduce(home, "900001", "900002", "900003")
     deliver_decision(home, "early", "about", "900001", "granted", END - timedelta(days=9))
     due = END - timedelta(hours=1)
     # Types of identifiers are told as people like.
@@ -274,8 +273,7 @@ def test_a_decision_that_was_not_in_force_leaves_whom_it_was_about(
     decision that named one turns out to be another's, there is none to refuse."""
     deployment = without_events
     home = deployment.home
-    people = ("900001", "900002")
-    deliver_events(home, "people", AT, *(identify(f"d{one}", "", one) for one in people))
+    introduce(home, "900001", "900002")
     long_ago = END - timedelta(days=9)
     deliver_decision(home, "named", "named", "900001", "granted", long_ago)
     deliver_decision(home, "all", "all", "900001", "denied", AT, purpose=None)
@@ -292,7 +290,7 @@ def test_a_refusal_meets_the_grant_however_its_purpose_is_spelled(
 ) -> None:
     deployment = without_events
     home = deployment.home
-    deliver_events(home, "people", AT, identify("d900001", "", "900001"))
+    introduce(home, "900001")
     long_ago = END - timedelta(days=9)
     deliver_decision(home, "yes", "yes", "900001", " Granted", long_ago, purpose="marketing")
     deliver_decision(home, "no", "no", "900001", "DENIED", AT, purpose=" Marketing ")
@@ -308,7 +306,7 @@ def test_a_version_of_a_decision_that_names_nobody_ends_the_grant(
     """A source that takes the person out of a record takes the grant away."""
     deployment = without_events
     home = deployment.home
-    deliver_events(home, "people", AT, identify("d900001", "", "900001"))
+    introduce(home, "900001")
     deliver_decision(home, "yes", "one", "900001", "granted", END - timedelta(days=9))
     deployment.run(END - timedelta(hours=1))
     assert consent_in_force(deployment) == {"900001": True}
@@ -316,6 +314,11 @@ def test_a_version_of_a_decision_that_names_nobody_ends_the_grant(
     deployment.run(END)
     assert consent_in_force(deployment) == {}
     assert differing(deployment) == {}
+
+
+def introduce(home: Path, *user_ids: str) -> None:
+    """Let users be known, each with a device."""
+    deliver_events(home, "people", AT, *(identify(f"d{each}", "", each) for each in user_ids))
 
 
 def deliver_decision(

@@ -22,7 +22,10 @@ from tests.whole_way.killed_job import run_and_kill
 pytestmark = pytest.mark.integration
 
 POINTS = [
+    ("landing.after_extract", 1),
+    ("landing.after_inbox", 1),
     ("landing.in_promote", 2),
+    ("landing.after_promote", 1),
     ("models.before_stage", 2),
     ("models.after_model", 9),
     ("models.after_model", 31),
@@ -31,13 +34,6 @@ POINTS = [
     ("publish.before_swap", 1),
     ("publish.after_swap", 1),
 ]
-OF_THE_SWEEP = [
-    ("landing.after_extract", 1),
-    ("landing.after_inbox", 1),
-    ("landing.after_promote", 1),
-]
-"""Points of landing alone, all of which `tests/ingestion` kills for every kind of source."""
-SWEPT = [pytest.param(*each, marks=pytest.mark.kill) for each in OF_THE_SWEEP]
 
 
 def test_the_delivery_changes_what_people_read(shop: BeforeDelivery, twin: Path) -> None:
@@ -47,7 +43,7 @@ def test_the_delivery_changes_what_people_read(shop: BeforeDelivery, twin: Path)
     assert {"profiles.dim_profiles", "segments.fct_segment_memberships"} <= changed
 
 
-@pytest.mark.parametrize(("point", "on_pass"), [*POINTS, *SWEPT], ids=lambda value: str(value))
+@pytest.mark.parametrize(("point", "on_pass"), POINTS, ids=lambda value: str(value))
 def test_after_a_kill_readers_are_answered_and_the_next_run_ends_where_the_twin_did(
     shop: BeforeDelivery, twin: Path, tmp_path: Path, point: str, on_pass: int
 ) -> None:
