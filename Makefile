@@ -11,7 +11,7 @@ PYTHON_WANTED := >=3.11,<3.14
 DEMO_ARGS = $(if $(PEOPLE),--people $(PEOPLE)) $(if $(DAYS),--days $(DAYS)) \
 	$(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: help demo test test-kill test-any-input dev bench docs reference docs-serve lint format lock env clean
+.PHONY: help demo test test-kill test-engines test-any-input dev bench docs reference docs-serve lint format lock env engines clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -57,11 +57,18 @@ format: .venv/ready ## Put Python files into the form that lint wants
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: ## Resolve pyproject.toml into requirements.lock anew (needs uv)
-	uv pip compile --universal --group dev pyproject.toml -o requirements.lock \
-		--no-annotate --no-header --no-emit-index-url
+# What the default needs stands in both, in the same versions: a deployment that changes its target
+# changes nothing else.
+LOCKED := --no-annotate --no-header --no-emit-index-url
+lock: ## Resolve pyproject.toml into requirements.lock and requirements-engines.lock anew (needs uv)
+	uv pip compile --universal --group dev --group engines --all-extras pyproject.toml \
+		-o requirements-engines.lock $(LOCKED)
+	uv pip compile --universal --group dev pyproject.toml -c requirements-engines.lock \
+		-o requirements.lock $(LOCKED)
 
 env: .venv/ready ## Build the environment and do nothing else
+
+engines: .venv/engines ## Add what the targets spark, snowflake and bigquery need (Spark: Java 17, Maven)
 
 clean: ## Remove the environment and what tools left behind; the data home (.cdp) stays
 	rm -rf .venv site build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
@@ -99,4 +106,16 @@ LOCAL := $(wildcard requirements-local.txt)
 		$(if $(LOCAL),$(BIN)/pip install --quiet --disable-pip-version-check \
 			-c requirements.lock -r $(LOCAL),true); \
 	fi
+	@touch $@
+
+.venv/engines: .venv/ready requirements-engines.lock cdp/warehouse/engines/jars.xml
+	@command -v mvn >/dev/null 2>&1 || { echo "Maven (mvn) is not on the PATH, which fetches Spark's" \
+		"jars. Install it (Debian: maven, openjdk-17-jre-headless) and call make again." >&2; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --quiet --python .venv --compile-bytecode -r requirements-engines.lock; \
+	else \
+		$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-engines.lock; \
+	fi
+	@mvn --quiet --batch-mode --file cdp/warehouse/engines/jars.xml dependency:copy-dependencies \
+		-DoutputDirectory="$(CURDIR)/.venv/jars"
 	@touch $@

@@ -50,6 +50,20 @@ def _listed(value: Any) -> Any:
 
 TextList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
+def _properties(value: Any) -> Any:
+    """Properties as the environment holds them: a JSON object."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError(
+            'expected a JSON object of properties, such as {"spark.executor.memory": "4g"}'
+        ) from None
+
+
+SparkConf = Annotated[dict[str, str], NoDecode, BeforeValidator(_properties)]
+
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*[KMGT](?:i?B)?", re.IGNORECASE)
 
 
@@ -66,7 +80,33 @@ class Settings(BaseSettings):
         PROJECT_ROOT / "config",
         description="Folder with the deployment's declarations.",
     )
-    target: Literal["duckdb"] = Field("duckdb", description="The engine that holds the warehouse.")
+    target: Literal["duckdb", "spark", "snowflake", "bigquery"] = Field(
+        "duckdb",
+        description="The engine that holds the warehouse; it decides where rows land, what builds "
+        "the models, what checks them and how a set is published.",
+    )
+    lake_url: str | None = Field(
+        None,
+        description="Where the lake lies when the target is `spark`: a folder, or a bucket as "
+        "`s3://bucket/path` or `gs://bucket/path`. Without it, the folder `lake` of the data home.",
+    )
+    spark_master: str = Field(
+        "local[*]",
+        description="Spark's master: `local[*]`, `spark://host:7077`, `yarn`, `k8s://…`.",
+    )
+    spark_conf: SparkConf = Field(
+        default_factory=dict,
+        description="Properties of the Spark session, over those that Tributary sets, as JSON.",
+    )
+    spark_jars: Path = Field(
+        PROJECT_ROOT / ".venv" / "jars",
+        description="Folder of the jars that Spark needs beside its own; `make engines` fills it.",
+    )
+    spark_metastore_url: str | None = Field(
+        None,
+        description="JDBC address of the database that holds Spark's catalogue. Without it, one "
+        "embedded in the data home, which one process can open at a time.",
+    )
     as_of: datetime | None = Field(
         None,
         description="The moment (UTC) that a run computes for; without it, the moment it starts.",
@@ -233,6 +273,16 @@ class Settings(BaseSettings):
     def truth_dir(self) -> Path:
         """The generated shop's ground truth, for tests only."""
         return self.home / "truth"
+
+    @property
+    def lake(self) -> str:
+        """Where the lake's tables lie, as a URL or an absolute path."""
+        return self.lake_url or str(self.home / "lake")
+
+    @property
+    def spark_dir(self) -> Path:
+        """What Spark keeps beside the lake: its embedded catalogue and what memory does not hold."""
+        return self.home / "spark"
 
     @property
     def serving_dir(self) -> Path:
