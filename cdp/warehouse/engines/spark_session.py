@@ -6,6 +6,7 @@ starting the one session of the process with them. Does not belong here: any sta
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -74,10 +75,14 @@ def start_session(settings: Settings) -> SparkSession:
     # Imported by who needs it: the package is a part that not every deployment has.
     from pyspark.sql import SparkSession
 
+    # Its log repeats each error that is raised anyway, with whatever values its text holds.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     Path(settings.spark_dir).mkdir(parents=True, exist_ok=True)
     builder = SparkSession.builder.master(settings.spark_master)
     for name, value in session_properties(settings).items():
         builder = builder.config(name, value)
     session: SparkSession = builder.enableHiveSupport().getOrCreate()
     session.sparkContext.setLogLevel("OFF")
+    # The property of that name is read by `spark-submit` alone; workers would take any python3.
+    session.sparkContext.pythonExec = session.conf.get("spark.pyspark.python")
     return session
