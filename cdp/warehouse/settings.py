@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -50,21 +51,82 @@ def _listed(value: Any) -> Any:
 
 TextList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
-def _properties(value: Any) -> Any:
-    """Properties as the environment holds them: a JSON object."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError(
-            'expected a JSON object of properties, such as {"spark.executor.memory": "4g"}'
-        ) from None
+
+def _object(example: str) -> Callable[[Any], Any]:
+    """Reads an object as the environment holds it: as JSON."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError(f"expected a JSON object, such as {example}") from None
+
+    return read
 
 
-SparkConf = Annotated[dict[str, str], NoDecode, BeforeValidator(_properties)]
+def _as_spark_reads_it(value: Any) -> Any:
+    """A property's value as text, since Spark has no other and YAML reads 4 and true as such."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+SparkConf = Annotated[
+    dict[str, Annotated[str, BeforeValidator(_as_spark_reads_it)]],
+    NoDecode,
+    BeforeValidator(_object('{"spark.executor.memory": "4g"}')),
+]
+Members = Annotated[
+    dict[str, tuple[str, ...]],
+    NoDecode,
+    BeforeValidator(_object('{"analyst": ["group:analysts@example.com"]}')),
+]
 
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*[KMGT](?:i?B)?", re.IGNORECASE)
+_BUCKET = re.compile(r"(s3|gs)://[A-Za-z0-9][A-Za-z0-9._-]{1,}(/.*)?")
+_MASTER = re.compile(r"local(\[(\*|\d+)(,\d+)?\])?|spark://\S+|k8s://\S+|yarn")
+_MEMBER = re.compile(r"(user|group|serviceAccount|domain):[A-Za-z0-9._%+@-]+")
+
+_NEEDED = {
+    "snowflake_account": "the account's identifier, such as myorg-account1",
+    "snowflake_user": "the user that Tributary signs in as",
+    "snowflake_private_key_path": "the file that holds the user's private key",
+    "snowflake_role": "the account role that owns what Tributary builds",
+    "snowflake_warehouse": "the virtual warehouse that computes",
+    "snowflake_database": "the database that holds the schemas of all stages",
+    "bigquery_project": "the id of the project that holds the datasets of all stages",
+    "bigquery_location": "the location of its datasets, such as EU or europe-west3; it is for ever",
+}
+"""What a target cannot do without: settings that begin with its name, and what each of them is."""
+
+_PLAIN_NAME = (
+    re.compile(r"[A-Za-z_][A-Za-z0-9_$]*"),
+    "a name of letters, digits, _ and $ that does not begin with a digit",
+)
+_FORMS = {
+    "snowflake_account": (
+        re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*(?<!snowflakecomputing\.com)"),
+        "an account's identifier, such as myorg-account1, and not an address",
+    ),
+    "snowflake_role": _PLAIN_NAME,
+    "snowflake_warehouse": _PLAIN_NAME,
+    "snowflake_database": _PLAIN_NAME,
+    "bigquery_project": (
+        re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"),
+        "a project's id, such as acme-cdp, and not its number or display name",
+    ),
+    "bigquery_location": (
+        re.compile(r"[A-Za-z]+(-[a-z]+[0-9]+)?"),
+        "a location such as EU or europe-west3",
+    ),
+    "bigquery_taxonomy": (
+        re.compile(r"projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/taxonomies/[0-9]+"),
+        "a taxonomy's full name, projects/<project>/locations/<location>/taxonomies/<number>",
+    ),
+}
+"""The form of settings that become a part of SQL or of an address, and how to say it."""
 
 
 class Settings(BaseSettings):
@@ -95,7 +157,7 @@ class Settings(BaseSettings):
         description="Spark's master: `local[*]`, `spark://host:7077`, `yarn`, `k8s://…`.",
     )
     spark_conf: SparkConf = Field(
-        default_factory=dict,
+        {},
         description="Properties of the Spark session, over those that Tributary sets, as JSON.",
     )
     spark_jars: Path = Field(
@@ -106,6 +168,48 @@ class Settings(BaseSettings):
         None,
         description="JDBC address of the database that holds Spark's catalogue. Without it, one "
         "embedded in the data home, which one process can open at a time.",
+    )
+    snowflake_account: str | None = Field(
+        None, description="Identifier of the Snowflake account, such as `myorg-account1`."
+    )
+    snowflake_user: str | None = Field(
+        None, description="User that Tributary signs in as, whose public key the account knows."
+    )
+    snowflake_private_key_path: Path | None = Field(
+        None, description="File of the user's private key: RSA, in PEM."
+    )
+    snowflake_private_key_passphrase: SecretStr | None = Field(
+        None, description="Passphrase of the key, where it has one; set its variable."
+    )
+    snowflake_role: str | None = Field(
+        None, description="Account role that owns what is built. It sees every column."
+    )
+    snowflake_warehouse: str | None = Field(
+        None, description="Snowflake's virtual warehouse, the machines that compute."
+    )
+    snowflake_database: str | None = Field(
+        None, description="Database of the schemas of all stages; nobody else builds in it."
+    )
+    bigquery_project: str | None = Field(
+        None, description="Google Cloud project of the datasets of all stages."
+    )
+    bigquery_location: str | None = Field(
+        None, description="Location of the datasets: `EU`, `US` or a region. They never move."
+    )
+    bigquery_keyfile: Path | None = Field(
+        None,
+        description="Key file (JSON) of a service account. Without it, the application default "
+        "credentials of the machine.",
+    )
+    bigquery_taxonomy: str | None = Field(
+        None,
+        description="Taxonomy whose policy tags mark personal columns. Without it, columns are "
+        "kept from roles by their views alone.",
+    )
+    bigquery_members: Members = Field(
+        {},
+        description="Who has each role of `roles.yml` in BigQuery, which has no roles of its own: "
+        "users, groups and service accounts by role, as JSON.",
     )
     as_of: datetime | None = Field(
         None,
@@ -172,10 +276,73 @@ class Settings(BaseSettings):
         None, description="Password of `smtp_user`; set its variable, so that it stands in no file."
     )
 
-    @field_validator("home", "config", mode="after")
+    @field_validator("home", "config", "spark_jars", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("snowflake_private_key_path", "bigquery_keyfile", mode="after")
+    @classmethod
+    def _absolute_if_set(cls, value: Path | None) -> Path | None:
+        # An empty variable says "none", where Path would read the working directory.
+        return value.expanduser().absolute() if value and value != Path() else None
+
+    @field_validator("lake_url", mode="after")
+    @classmethod
+    def _place_of_lake(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        if "://" not in value:
+            return str(Path(value).expanduser().absolute())
+        if not _BUCKET.fullmatch(value):
+            raise ValueError(
+                "expected a folder, s3://bucket/path or gs://bucket/path (whatever speaks S3 is s3)"
+            )
+        return value.rstrip("/")
+
+    @field_validator("spark_master", mode="after")
+    @classmethod
+    def _known_master(cls, value: str) -> str:
+        if not _MASTER.fullmatch(value):
+            raise ValueError(
+                "expected local, local[4], local[*], spark://host:7077, yarn or k8s://…"
+            )
+        return value
+
+    @field_validator("spark_metastore_url", mode="after")
+    @classmethod
+    def _jdbc(cls, value: str | None) -> str | None:
+        if value and not value.startswith("jdbc:"):
+            raise ValueError("expected a JDBC address, such as jdbc:postgresql://host/catalogue")
+        return value
+
+    @field_validator(*_NEEDED, mode="after")
+    @classmethod
+    def _needed_by_target(cls, value: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        target = name.partition("_")[0]
+        if not value and info.data.get("target") == target:
+            raise ValueError(f"the target {target} needs it and it is not set: {_NEEDED[name]}")
+        return value
+
+    @field_validator(*_FORMS, mode="after")
+    @classmethod
+    def _of_its_form(cls, value: str | None, info: ValidationInfo) -> str | None:
+        form, told = _FORMS[str(info.field_name)]
+        if value and not form.fullmatch(value):
+            raise ValueError(f"expected {told}")
+        return value or None
+
+    @field_validator("bigquery_members", mode="after")
+    @classmethod
+    def _who_can_be_granted(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for each in (member for members in value.values() for member in members):
+            if not _MEMBER.fullmatch(each):
+                raise ValueError(
+                    "expected members such as user:ada@example.com, group:analysts@example.com or "
+                    "serviceAccount:name@project.iam.gserviceaccount.com"
+                )
+        return value
 
     @field_validator("as_of", mode="after")
     @classmethod
@@ -281,7 +448,7 @@ class Settings(BaseSettings):
 
     @property
     def spark_dir(self) -> Path:
-        """What Spark keeps beside the lake: its embedded catalogue and what memory does not hold."""
+        """What Spark keeps beside the lake: its embedded catalogue, and what spills to disk."""
         return self.home / "spark"
 
     @property
@@ -362,3 +529,9 @@ def secret(name: str) -> str:
             f"the environment variable {name}, which the configuration refers to, is not set; "
             f"set it before the run"
         ) from None
+
+
+def java_program() -> str:
+    """The Java that Spark starts, by its own rule: that of `JAVA_HOME`, else of the path."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin" / "java") if home else "java"
