@@ -73,6 +73,11 @@ def _as_spark_reads_it(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
+def _of_this_machine(shape: dict[str, Any]) -> None:
+    """Keeps a path of this machine out of the schema, which is committed."""
+    shape.pop("default", None)
+
+
 SparkConf = Annotated[
     dict[str, Annotated[str, BeforeValidator(_as_spark_reads_it)]],
     NoDecode,
@@ -163,6 +168,7 @@ class Settings(BaseSettings):
     spark_jars: Path = Field(
         PROJECT_ROOT / ".venv" / "jars",
         description="Folder of the jars that Spark needs beside its own; `make engines` fills it.",
+        json_schema_extra=_of_this_machine,
     )
     spark_metastore_url: str | None = Field(
         None,
