@@ -13,10 +13,12 @@ from cdp.config.sources import load_sources
 from cdp.generation import declared_traits
 from cdp.segmentation.definitions import load_definitions
 from cdp.segmentation.traits import Catalogue
-from cdp.warehouse.settings import PROJECT_ROOT, load_settings
+from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
 from tests.house.project_files import project_files
 
 PICTURE = re.compile(r"!\[[^\]]+\]\(([^)\s]+)\)")
+VARIABLE = re.compile(r"\bCDP_([A-Z][A-Z_]*[A-Z])\b")
+ENGINE_SETTING = re.compile(r"`((?:lake|spark|snowflake|bigquery)_[a-z_]+)`")
 BLOCK = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 
 
@@ -34,6 +36,29 @@ def test_every_picture_is_shown_on_a_page_and_every_shown_picture_is_there() -> 
     kept = {PROJECT_ROOT / path for path in project_files() if path.parts[:2] == ("docs", "images")}
     assert kept
     assert shown == kept
+
+
+def test_every_setting_that_a_page_names_is_one() -> None:
+    unknown = []
+    for page in pages():
+        text = (PROJECT_ROOT / page).read_text(encoding="utf-8")
+        named = {name.lower() for name in VARIABLE.findall(text)} | set(
+            ENGINE_SETTING.findall(text)
+        )
+        unknown += [f"{page}: {name}" for name in sorted(named - set(Settings.model_fields))]
+    assert unknown == []
+
+
+def test_every_setting_of_an_engine_stands_on_its_page() -> None:
+    how_to = PROJECT_ROOT / "docs" / "how-to"
+    for target, prefixes in {
+        "spark": ("lake_", "spark_"),
+        "snowflake": ("snowflake_",),
+        "bigquery": ("bigquery_",),
+    }.items():
+        named = VARIABLE.findall((how_to / f"target-{target}.md").read_text(encoding="utf-8"))
+        own = {name.upper() for name in Settings.model_fields if name.startswith(prefixes)}
+        assert own - set(named) == set()
 
 
 def test_the_readme_shows_a_source_a_trait_and_a_segment_that_are_valid(tmp_path: Path) -> None:
