@@ -18,6 +18,20 @@ from cdp.config.sources import Constant, Expression, parse_expression
 from cdp.config.staged import GENERATED_KEYS, StagedEntity, column_names, json_path, output_columns
 
 
+TEXT = "{{ dbt.type_string() }}"
+"""The type of text, which alone has a name of its own on some engines."""
+
+
+def type_named(kind: str) -> str:
+    """A warehouse type as a model writes it."""
+    return TEXT if kind == "varchar" else kind
+
+
+def null_of(kind: str) -> str:
+    """SQL of a null of a warehouse type."""
+    return f"cast(null as {type_named(kind)})"
+
+
 class MapSql:
     """SQL of the columns of one map, or of `only` some of them, over the JSON paths needed."""
 
@@ -69,8 +83,8 @@ class MapSql:
             return f"{{{{ as_type({text}, 'varchar') }}}}"
         if self._staged.order == "updated_at":
             updated = self.column("updated_at", self._staged.entity.columns["updated_at"])
-            return f"cast({updated} as varchar)"
-        return "cast(null as varchar)"
+            return f"cast({updated} as {TEXT})"
+        return f"cast(null as {TEXT})"
 
     @property
     def is_marked(self) -> str:
@@ -99,30 +113,32 @@ class MapSql:
         """SQL of one canonical column; null of its type where the map leaves it out."""
         if column.type == "code":
             # Two spellings of a purpose would be two purposes, of which a refusal meets but one.
-            return f"nullif(lower(trim({self.column(name, replace(column, type='text'))})), '')"
+            plain = _as_jinja_argument(self.column(name, replace(column, type="text")))
+            return f"nullif({{{{ lowered(trimmed({plain})) }}}}, '')"
         value = self._map.columns.get(name)
         if value is None:
             if name in GENERATED_KEYS and self._staged.row_key_columns:
                 return self.row_id
             if name in GENERATED_KEYS:
                 return "position" if name == "line_number" else "row_key"
-            return f"cast(null as {WAREHOUSE_TYPES[column.type]})"
+            return null_of(WAREHOUSE_TYPES[column.type])
         if isinstance(value, Constant):
             told = constant_text(value.value, column.type)
             text = exp.Literal.string(told).sql(dialect="duckdb")
             if column.type == "timestamp":
                 return typed(text, column, self._staged.zone)
-            return f"cast({text} as {WAREHOUSE_TYPES[column.type]})"
+            return f"cast({text} as {type_named(WAREHOUSE_TYPES[column.type])})"
         if isinstance(value, Expression):
             sql = _as_jinja_argument(_expression(value.sql, self.paths, self._nests))
             # Landing keeps out rows that it fails on; those of before it did must not stop a run.
             made = f"or_null({sql}, 'fields')"
             if column.type == "timestamp":
                 # Its text keeps the zone that it names, which a cast to a time would drop.
-                text = f"'cast(' ~ {made} ~ ' as varchar)'"
+                text = f"'cast(' ~ {made} ~ ' as ' ~ dbt.type_string() ~ ')'"
                 return f"{{{{ as_utc({text}, '{self._staged.zone}') }}}}"
             if column.type == "identifier":
-                return f"{{{{ text_id('cast(' ~ {made} ~ ' as varchar)') }}}}"
+                text = f"'cast(' ~ {made} ~ ' as ' ~ dbt.type_string() ~ ')'"
+                return f"{{{{ text_id({text}) }}}}"
             return f"{{{{ try_cast_to({made}, '{WAREHOUSE_TYPES[column.type]}') }}}}"
         if column.type == "identifier":
             return id_of(self.paths, json_path(value, nests=self._nests))

@@ -13,7 +13,8 @@ import yaml
 from cdp.config.contract import ENTITIES
 from cdp.config.sources import Source, Sources
 from cdp.config.staged import StagedEntity, claim_columns, output_columns, staged_entities
-from cdp.config.staging_sql import HEADER, claims_sql, staging_sql
+from cdp.config.staging_columns import null_of
+from cdp.config.staging_sql import HEADER, NOBODY, claims_sql, staging_sql
 
 YAML_HEADER = HEADER.replace("--", "#")
 
@@ -61,13 +62,10 @@ def _union_sql(union: str, feeding: list[StagedEntity]) -> str:
             f"from {{{{ ref('{each.model}') }}}}\n"
         )
     if not parts:
-        nulls = ",\n".join(
-            f"    cast(null as {kind}) as {name}" for name, (kind, _) in columns.items()
-        )
-        extra = f",\n    cast(null as varchar) as {kind}" if kind else ""
-        parts.append(
-            f"select\n{nulls},\n    cast(null as varchar) as id_type{extra}\nwhere false\n"
-        )
+        nulls = ",\n".join(f"    {null_of(each)} as {name}" for name, (each, _) in columns.items())
+        text = null_of("varchar")
+        extra = f",\n    {text} as {kind}" if kind else ""
+        parts.append(f"select\n{nulls},\n    {text} as id_type{extra}\n{NOBODY}")
     return f"{HEADER}{{{{ config(materialized='view') }}}}\n\n" + "\nunion all\n\n".join(parts)
 
 

@@ -19,6 +19,9 @@ from cdp.config.segment_paths import SEGMENT_PATHS
 from cdp.config.staged import LINEAGE, StagedEntity, output_columns
 from cdp.config.staging_columns import MapSql, field_of, id_of, paths_header, typed
 
+NOBODY = "from (select 1 as nothing) as nobody\nwhere false\n"
+"""Where a query takes no rows from: not every engine has a condition without a table."""
+
 HEADER = "-- Generated from config/sources.yml by `cdp generate`; change that file instead.\n"
 
 
@@ -170,7 +173,8 @@ counted as (
         row_number() over (partition by typed.row_key order by typed.landing_number) as nth
     from typed
     {{%- if is_incremental() %}}
-    where typed.row_key not in (select known.row_key from {{{{ this }}}} as known)
+    left join {{{{ this }}}} as known on typed.row_key = known.row_key
+    where known.row_key is null
     {{%- endif %}}
 
 )

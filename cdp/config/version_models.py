@@ -18,9 +18,9 @@ import yaml
 from cdp.config.contract import ENTITIES, WAREHOUSE_TYPES, Entity
 from cdp.config.sources import Sources
 from cdp.config.staged import LINEAGE, StagedEntity, staged_entities
-from cdp.config.staging_columns import MapSql, paths_header
+from cdp.config.staging_columns import MapSql, null_of, paths_header
 from cdp.config.staging_models import YAML_HEADER, described_model, id_type
-from cdp.config.staging_sql import HEADER
+from cdp.config.staging_sql import HEADER, NOBODY
 
 VERSIONS: dict[str, tuple[str, ...]] = {
     "int_contact_versions": ("contacts", "customers"),
@@ -89,8 +89,8 @@ def _sql(entity: Entity, feeding: Sequence[StagedEntity]) -> str:
 
 
 def _nothing(columns: Mapping[str, tuple[str, str]]) -> str:
-    nulls = ",\n".join(f"    cast(null as {kind}) as {name}" for name, (kind, _) in columns.items())
-    return f"select\n{nulls}\nwhere false\n"
+    nulls = ",\n".join(f"    {null_of(kind)} as {name}" for name, (kind, _) in columns.items())
+    return f"select\n{nulls}\n{NOBODY}"
 
 
 def _of_one(staged: StagedEntity) -> str:

@@ -276,7 +276,7 @@ def _catalogue_sql(segments: Sequence[Segment], dialect: str) -> str:
         nothing = ",\n".join(
             f"    cast(null as {text}) as {name}" for name, _, _ in _CATALOGUE_COLUMNS
         )
-        return f"{head}select\n{nothing}\nwhere false\n"
+        return f"{head}select\n{nothing}\nfrom (select 1 as nothing) as nobody\nwhere false\n"
     rows = []
     for each in segments:
         values = (

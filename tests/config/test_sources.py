@@ -371,7 +371,7 @@ def test_a_constant_that_its_column_cannot_hold_is_refused_at_its_line(
     [
         ("orders", "total_amount", "12.5", "cast('12.5' as decimal(18,4))"),
         ("orders", "total_amount", "1e3", "cast('1000' as decimal(18,4))"),
-        ("orders", "order_id", "7", "cast('7' as varchar)"),
+        ("orders", "order_id", "7", "cast('7' as {{ dbt.type_string() }})"),
         ("orders", "ordered_at", "2026-06-01", "2026-06-01 00:00:00"),
         ("orders", "ordered_at", "2026-06-01T12:00:00+02:00", "2026-06-01 12:00:00+02:00"),
         ("customers", "birth_date", "1990-02-28", "cast('1990-02-28' as date)"),

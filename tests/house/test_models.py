@@ -21,9 +21,9 @@ CLOCKS = re.compile(
     re.IGNORECASE,
 )
 ON_EVERY_ENGINE = {
-    *("sum", "count", "min", "max", "row_number", "lag", "lead", "last_value", "ntile", "sign"),
+    *("sum", "count", "min", "max", "row_number", "lag", "lead", "ntile"),
     *("cast", "coalesce", "nullif", "least", "greatest", "round", "abs"),
-    *("lower", "upper", "trim", "replace", "length", "chr", "md5", "concat", "left", "split_part"),
+    *("lower", "upper", "replace", "length", "chr", "concat", "left"),
 }
 """Functions that DuckDB, Spark, Snowflake and BigQuery have under this name and mean alike."""
 
@@ -38,7 +38,6 @@ NO_FUNCTIONS = {
         "distinct",
         "with",
         "decimal",
-        "varchar",
         "values",
     ),
     *("having", "partition", "between", "using", "is", "case", "end", "jinja"),
@@ -78,7 +77,7 @@ def without_comments(path: Path) -> str:
 def sql_of(path: Path) -> str:
     """A file's own SQL: neither comments nor Jinja nor literals, nor what is an engine's part."""
     text = re.sub(
-        r"\{% macro (?:duckdb|default)__.*?\{%-? endmacro %\}",
+        r"\{% macro default__.*?\{%-? endmacro %\}",
         "",
         without_comments(path),
         flags=re.DOTALL,

@@ -31,7 +31,11 @@ HOMES = {
     "dagster_shared": ("orchestration",),
     "dagster_webserver": ("orchestration",),
     "dlt": ("ingestion",),
-    "dbt": ("cdp.warehouse.modelling", "cdp.warehouse.dbt_columns"),
+    "dbt": (
+        "cdp.warehouse.modelling",
+        "cdp.warehouse.dbt_columns",
+        "cdp.warehouse.engines.dbt_sessions",
+    ),
     "great_expectations": ("expectations",),
 }
 """The one place that knows each of the tools the platform stands on."""

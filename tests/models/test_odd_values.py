@@ -228,8 +228,9 @@ def engine() -> duckdb.DuckDBPyConnection:
 @pytest.fixture(scope="module")
 def macro() -> Callable[..., str]:
     """The SQL of a macro of the engine as dbt has it, without a project around it."""
-    names = ("json", "text", "types")
-    files = [PROJECT_ROOT / f"dbt_project/macros/engine/{name}.sql" for name in names]
+    folder = PROJECT_ROOT / "dbt_project/macros/engine"
+    files = sorted((folder / "duckdb").glob("*.sql")) + sorted(folder.glob("*.sql"))
+    files = [path for path in files if path.stem != "materializations"]
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - it is SQL
 
     class Adapter:

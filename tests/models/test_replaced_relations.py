@@ -26,7 +26,7 @@ config-version: 2
 profile: tributary
 flags: {send_anonymous_usage_stats: false}
 """
-MATERIALIZATIONS = PROJECT_ROOT / "dbt_project/macros/engine/materializations.sql"
+MATERIALIZATIONS = PROJECT_ROOT / "dbt_project/macros/engine/duckdb/materializations.sql"
 KINDS = "SELECT table_type FROM information_schema.tables WHERE table_name = 'made'"
 
 

@@ -56,6 +56,7 @@
                 {%- for name, type in columns.items() %}
                 cast(null as {{ type }}) as {{ name }}{{ "," if not loop.last }}
                 {%- endfor %}
+            from (select 1 as nothing) as nobody
             where false
         )
     {%- endif -%}

@@ -32,12 +32,3 @@
     {%- endfor -%}
     {{ return('cc_labels') }}
 {%- endmacro %}
-
-
-{% macro rebuild_temporary(name, query) -%}
-    {{ return(adapter.dispatch('rebuild_temporary', 'tributary')(name, query)) }}
-{%- endmacro %}
-
-{% macro duckdb__rebuild_temporary(name, query) -%}
-    {%- do run_query('create or replace temporary table ' ~ name ~ ' as ' ~ query) -%}
-{%- endmacro %}

@@ -41,21 +41,11 @@
     union all
     {%- endfor %}
     select
-        {%- for each in columns %}
-        {{ each }},
-        {%- endfor %}
-        external.identifier_type,
-        external.raw_value,
+        external.*,
         'beside' as slot
     from (
-        select
-            {%- for each in columns %}
-            {{ each }},
-            {%- endfor %}
-            {{ unnest_identifiers('external_ids') }} as external
-        from {{ tuples }}
-        where external_ids is not null
-    ) as unnested
+        {{ rows_of_identifiers(tuples, columns, 'external_ids') }}
+    ) as external
 {%- endmacro %}
 
 

@@ -39,41 +39,20 @@
 
 {#- The one text of a key made of several columns: canonical on every engine. -#}
 {% macro text_key(columns) -%}
-    md5(
-        {%- for column in columns %}
-        coalesce(cast({{ column }} as {{ dbt.type_string() }}), chr(1)){{ " || chr(31) || " if not loop.last }}
-        {%- endfor %}
-    )
-{%- endmacro %}
-
-
-{#- The value of `column` in the row where `by` is least. -#}
-{% macro min_by(column, by) -%}
-    {{ return(adapter.dispatch('min_by', 'tributary')(column, by)) }}
-{%- endmacro %}
-
-{% macro default__min_by(column, by) -%}
-    min_by({{ column }}, {{ by }})
-{%- endmacro %}
-
-{% macro max_by(column, by) -%}
-    {{ return(adapter.dispatch('max_by', 'tributary')(column, by)) }}
-{%- endmacro %}
-
-{% macro default__max_by(column, by) -%}
-    max_by({{ column }}, {{ by }})
+    {%- set texts = [] -%}
+    {%- for column in columns -%}
+        {%- do texts.append('coalesce(cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ '), chr(1))') -%}
+    {%- endfor -%}
+    {{ dbt.hash(texts | join(' || chr(31) || ')) }}
 {%- endmacro %}
 
 
 {#- Takes back what this recorded model wrote in runs that were never published, the current one's
     earlier try included, so that a killed run is simply repeated. For use as a pre-hook. -#}
 {% macro forget_unpublished_rows() -%}
+    {%- set published = "select runs.run_number from " ~ source('governance', 'runs') ~ " as runs where runs.status = 'published'" -%}
     {%- if is_incremental() -%}
-    delete from {{ this }}
-    where run_number not in (
-        select runs.run_number from {{ source('governance', 'runs') }} as runs
-        where runs.status = 'published'
-    )
+    {{ delete_of_unpublished(this, published) }}
     {%- else -%}
     select 1 as nothing_to_forget
     {%- endif -%}

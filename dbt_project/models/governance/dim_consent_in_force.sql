@@ -62,7 +62,7 @@ timed as (
         -- be of its landing, and so is a refusal without a time. No bad clock keeps a grant in force.
         case
             when decisions.decided_at <= decisions.landed_at then decisions.decided_at
-            when decisions.grants then least(decisions.decided_at, decisions.landed_at)
+            when decisions.grants then decisions.landed_at
             else least(decisions.landed_at, current_run.as_of)
         end as counts_from
     from decisions
@@ -79,7 +79,7 @@ decided as (
         row_number() over (
             partition by timed.profile_id, timed.purpose
             order by
-                timed.counts_from desc,
+                timed.counts_from desc nulls last,
                 case when timed.grants then 1 else 0 end,
                 timed.landed_at desc,
                 timed.consent_id

@@ -68,7 +68,7 @@ select
     {{ 'true' if flags.FULL_REFRESH else 'false' }}
     or last_published.run_id is null
     or last_published.logic_hash <> newest.logic_hash
-    or exists (select 1 from parts)
+    or (select count(*) from parts) > 0
     or last_published.as_of > newest.as_of as everything_changed
 from newest
 cross join landed_through

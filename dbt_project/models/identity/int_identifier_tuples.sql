@@ -57,11 +57,7 @@ memberships as (
 -- A contact names those that the CRM merged into it in one field.
 merged_contacts as (
 
-    select
-        contacts.*,
-        {{ split_unnest('contacts.merged_ids', ';') }} as merged_id
-    from contacts
-    where contacts.merged_ids is not null
+    {{ rows_of_parts('contacts', 'merged_ids', ';', 'merged_id') }}
 
 ),
 
@@ -113,8 +109,8 @@ rows_of_identifiers as (
         cast(null as {{ dbt.type_string() }}) as email,
         cast(null as {{ dbt.type_string() }}) as phone,
         cast(null as {{ dbt.type_string() }}) as anonymous_id,
-        case when id_type = 'user_id' then nullif(trim(merged_id), '') end as other_user_id,
-        case when id_type <> 'user_id' then nullif(trim(merged_id), '') end as other_source_id,
+        case when id_type = 'user_id' then nullif({{ trimmed('merged_id') }}, '') end as other_user_id,
+        case when id_type <> 'user_id' then nullif({{ trimmed('merged_id') }}, '') end as other_source_id,
         cast(null as {{ dbt.type_string() }}) as previous_id,
         cast(null as {{ dbt.type_string() }}) as external_ids,
         source,

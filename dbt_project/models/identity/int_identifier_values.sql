@@ -30,7 +30,7 @@ normalised as (
         births.raw_value,
         births.first_landing_number,
         case {{ rule_of_type('normaliser') }}
-            when 'email' then lower(trim(births.raw_value))
+            when 'email' then {{ lowered(trimmed('births.raw_value')) }}
             when 'phone' then phones.e164
             else births.raw_value
         end as identifier_value
@@ -49,8 +49,8 @@ judged as (
         identifier_value is null
         {%- for rule in blocked_value_rules() %}
         or (
-            {{ "true" if rule.identifier_type == '*' else "identifier_type = '" ~ rule.identifier_type ~ "'" }}
-            and {{ matches_regex('identifier_value', "'" ~ rule.pattern | replace("'", "''") ~ "'") }}
+            {{ "true" if rule.identifier_type == '*' else "identifier_type = " ~ text_literal(rule.identifier_type) }}
+            and {{ matches_regex('identifier_value', rule.pattern) }}
         )
         {%- endfor %} as is_blocked
     from normalised

@@ -30,18 +30,25 @@
     'properties': dbt.type_string(),
 } %}
 
-with events as (
+with
+{% if is_incremental() %}
+-- Not what lies above the highest that is there: a part that somebody built by itself may have
+-- brought rows of one source before those of another.
+events_there as (
 
-    select * from {{ ref('int_events') }}
+    select landing_number from {{ this }}
+    where landing_number > {{ run_value('published_landing_high_water') }}
+
+),
+{% endif %}
+events as (
+
+    select int_events.* from {{ ref('int_events') }} as int_events
     {%- if is_incremental() %}
-    -- Not what lies above the highest that is there: a part that somebody built by itself may have
-    -- brought rows of one source before those of another.
+    left join events_there on int_events.landing_number = events_there.landing_number
     where
-        landing_number > {{ run_value('published_landing_high_water') }}
-        and landing_number not in (
-            select known.landing_number from {{ this }} as known
-            where known.landing_number > {{ run_value('published_landing_high_water') }}
-        )
+        int_events.landing_number > {{ run_value('published_landing_high_water') }}
+        and events_there.landing_number is null
     {%- endif %}
 
 ),
@@ -68,7 +75,7 @@ arrived as (
         case when not events.is_bot then coalesce(by_device.node, {{ anchor_birth(slots) }}) end as visitor_birth,
         events.event_type,
         events.event_name,
-        lower(trim(replace(events.event_name, '_', ' '))) as event_key,
+        {{ lowered(trimmed("replace(events.event_name, '_', ' ')")) }} as event_key,
         events.occurred_at,
         events.landed_at,
         events.is_bot,
@@ -128,7 +135,7 @@ timed as (
         not is_no_visit and visitor_birth is not null as is_visit,
         lag(occurred_at) over (
             partition by visitor_birth, is_no_visit
-            order by occurred_at, landing_number
+            order by occurred_at nulls last, landing_number
         ) as previous_at
     from visited
 
@@ -153,9 +160,9 @@ sessions as (
     select
         opened.*,
         case
-            when is_visit then last_value(opens_session ignore nulls) over (
+            when is_visit then {{ last_known_value('opens_session') }} over (
                 partition by visitor_birth, is_no_visit
-                order by occurred_at, landing_number
+                order by occurred_at nulls last, landing_number
                 rows between unbounded preceding and current row
             )
         end as session_id

@@ -41,7 +41,7 @@ lines as (
         {{ text_key(['source', 'order_id']) }} as order_key,
         coalesce(
             line_amount,
-            cast(quantity as decimal(19, 4)) * cast(unit_price as decimal(19, 4)) - coalesce(discount_amount, 0)
+            cast(quantity as decimal(19, 4)) * unit_price - coalesce(discount_amount, 0)
         ) as line_amount
     from {{ ref('int_order_lines') }}
     where

@@ -12,7 +12,7 @@ with events as (
         fct_events.*,
         row_number() over (
             partition by session_id, visitor_birth
-            order by occurred_at desc, landing_number desc
+            order by occurred_at desc nulls last, landing_number desc
         ) as from_the_end
     from {{ ref('fct_events') }} as fct_events
     where session_id is not null and {{ in_change_set('visitor_birth', 'int_changed_visitors') }}

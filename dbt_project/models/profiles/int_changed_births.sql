@@ -47,7 +47,8 @@ moved_back as (
         identifiers.profile_id
     from unpublished
     inner join identifiers on unpublished.birth = identifiers.birth
-    where unpublished.birth not in (select assigned.birth from assigned)
+    left join assigned on unpublished.birth = assigned.birth
+    where assigned.birth is null
 
 ),
 

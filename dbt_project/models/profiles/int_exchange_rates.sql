@@ -34,7 +34,7 @@ converted as (
             coalesce(intervals.valid_to, cast('9999-12-31' as date)),
             coalesce(base.valid_to, cast('9999-12-31' as date))
         ) as valid_to,
-        cast(intervals.rate / base.rate as decimal(18, 8)) as rate
+        {{ rate_over('intervals.rate', 'base.rate') }} as rate
     from intervals
     inner join base
         on

@@ -51,7 +51,7 @@ ranked as (
         bought.*,
         row_number() over (
             partition by profile_id
-            order by quantity desc, last_bought_at desc, category
+            order by quantity desc, last_bought_at desc nulls last, category
         ) as nth
     from bought
 

@@ -118,7 +118,7 @@ ordered as (
         case
             when together.counts_from <= current_run.as_of then row_number() over (
                 partition by together.profile_id
-                order by together.known_at, together.landing_number
+                order by together.known_at nulls last, together.landing_number
             )
         end as nth,
         case when together.counts_from > current_run.as_of then together.counts_from end as comes_due_at
@@ -130,8 +130,9 @@ ordered as (
 select
     profile_id,
     {% for field in fields %}
-    {{ max_by("nullif(trim(" ~ field ~ "), '')" if field != 'birth_date' else field, "case when " ~ ("nullif(trim(" ~ field ~ "), '')" if field != 'birth_date' else field) ~ " is not null then nth end") }} as {{ field }}{{ "," if not loop.last }}
-    {% endfor %},
+    {%- set value = field if field == 'birth_date' else "nullif(" ~ trimmed(field) ~ ", '')" %}
+    {{ max_by(value, 'case when ' ~ value ~ ' is not null then nth end') }} as {{ field }},
+    {%- endfor %}
     min(comes_due_at) as next_known_at
 from ordered
 group by profile_id

@@ -45,12 +45,11 @@ wanted as (
 
     select last_fit.version + 1 as version
     from last_fit
-    where
-        last_fit.version = 0
-        or exists (
-            select 1 from requests
-            where requests.model = 'rfm' and requests.requested_at > last_fit.fitted_at
-        )
+    cross join (
+        select max(requests.requested_at) as requested_at from requests
+        where requests.model = 'rfm'
+    ) as newest_request
+    where last_fit.version = 0 or newest_request.requested_at > last_fit.fitted_at
 
 ),
 
@@ -68,7 +67,7 @@ buyers as (
 
     select
         {{ column }} as cut,
-        ntile(5) over (order by {{ column }}, profile_id) as fifth
+        ntile(5) over (order by {{ column }} nulls last, profile_id) as fifth
     from buyers
 
 ),

@@ -1,20 +1,23 @@
 """One row per client address that an event has carried: whether it is the company's own."""
 
+from functools import partial
+
+import pyarrow as pa
+
 from cdp.governance.visitors import judge_addresses
+from cdp.warehouse.engines import frames
 
 
 def model(dbt, session):
     dbt.config(materialized="incremental", incremental_strategy="append")
-    run = (
-        dbt.ref("int_current_run")
-        .project("published_landing_high_water, internal_networks")
-        .fetchone()
-    )
-    events = dbt.ref("int_all_events").filter("ip is not null")
+    run = frames.of(dbt.ref("int_current_run"))
+    networks = run.value("internal_networks")
+    events = frames.of(dbt.ref("int_all_events")).filter("ip is not null")
     if dbt.is_incremental:
-        events = events.filter(f"landing_number > {int(run[0])}")
-    addresses = events.project("ip").distinct()
+        through = run.value("published_landing_high_water")
+        events = events.filter(f"landing_number > {int(through)}")
+    addresses = events.select("ip").distinct()
     if dbt.is_incremental:
-        known = session.query(f"select ip from {dbt.this}")
-        addresses = addresses.except_(known)
-    return judge_addresses(addresses.to_arrow_table(), run[1].split(",") if run[1] else [])
+        addresses = addresses.minus(frames.of_table(session, dbt.this).select("ip"))
+    judge = partial(judge_addresses, networks=networks.split(",") if networks else [])
+    return addresses.map(judge, pa.schema([("ip", pa.string()), ("is_internal", pa.bool_())]))

@@ -32,8 +32,10 @@ select
     or (
         events.email is not null
         and current_run.internal_email_domains <> ''
-        and ',' || lower(current_run.internal_email_domains) || ','
-        like '%,' || lower({{ dbt.split_part('events.email', "'@'", 2) }}) || ',%'
+        and {{ dbt.position(
+            "',' || " ~ lowered(dbt.split_part('events.email', "'@'", 2)) ~ " || ','",
+            "',' || " ~ lowered('current_run.internal_email_domains') ~ " || ','"
+        ) }} > 0
     ) as is_internal
 from events
 cross join current_run

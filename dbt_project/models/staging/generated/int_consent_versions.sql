@@ -15,7 +15,7 @@ select
     landed_at,
     landing_number,
     {{ json_id('payload', 'fields', paths, 0) }} as consent_id,
-    nullif(lower(trim({{ as_type(json_field('fields', paths, 1), 'varchar') }})), '') as subject_type,
+    nullif({{ lowered(trimmed(as_type(json_field('fields', paths, 1), 'varchar'))) }}, '') as subject_type,
     {{ json_id('payload', 'fields', paths, 2) }} as subject_id,
     {{ as_utc(json_field('fields', paths, 3), 'UTC') }} as decided_at,
     'consent_id' as id_type

@@ -24,8 +24,8 @@ select
     {{ as_type(json_field('fields', paths, 4), 'varchar') }} as country,
     {{ as_utc(json_field('fields', paths, 5), 'UTC') }} as created_at,
     {{ as_utc(json_field('fields', paths, 6), 'UTC') }} as updated_at,
-    cast(null as varchar) as merged_into_id,
-    cast(null as varchar) as merged_ids,
+    cast(null as {{ dbt.type_string() }}) as merged_into_id,
+    cast(null as {{ dbt.type_string() }}) as merged_ids,
     'user_id' as id_type
 from (
     select
@@ -61,7 +61,7 @@ select
     {{ as_utc(json_field('fields', paths, 4), 'UTC') }} as created_at,
     {{ as_utc(json_field('fields', paths, 5), 'UTC') }} as updated_at,
     {{ json_id('payload', 'fields', paths, 6) }} as merged_into_id,
-    cast(null as varchar) as merged_ids,
+    cast(null as {{ dbt.type_string() }}) as merged_ids,
     'crm_id' as id_type
 from (
     select

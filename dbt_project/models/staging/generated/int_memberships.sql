@@ -2,18 +2,19 @@
 {{ config(materialized='view') }}
 
 select
-    cast(null as varchar) as source,
-    cast(null as varchar) as stream,
-    cast(null as varchar) as row_key,
+    cast(null as {{ dbt.type_string() }}) as source,
+    cast(null as {{ dbt.type_string() }}) as stream,
+    cast(null as {{ dbt.type_string() }}) as row_key,
     cast(null as boolean) as is_deleted,
     cast(null as timestamp) as landed_at,
     cast(null as bigint) as landing_number,
-    cast(null as varchar) as list_id,
-    cast(null as varchar) as subject_type,
-    cast(null as varchar) as subject_id,
+    cast(null as {{ dbt.type_string() }}) as list_id,
+    cast(null as {{ dbt.type_string() }}) as subject_type,
+    cast(null as {{ dbt.type_string() }}) as subject_id,
     cast(null as timestamp) as joined_at,
     cast(null as timestamp) as left_at,
     cast(null as timestamp) as updated_at,
     cast(null as timestamp) as deleted_at,
-    cast(null as varchar) as id_type
+    cast(null as {{ dbt.type_string() }}) as id_type
+from (select 1 as nothing) as nobody
 where false

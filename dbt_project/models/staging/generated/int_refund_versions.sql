@@ -13,7 +13,7 @@ select
     landed_at,
     landing_number,
     {{ json_id('payload', 'fields', paths, 0) }} as refund_id,
-    cast(null as varchar) as customer_id,
+    cast(null as {{ dbt.type_string() }}) as customer_id,
     {{ as_utc(json_field('fields', paths, 1), 'UTC') }} as refunded_at,
     'user_id' as id_type
 from (

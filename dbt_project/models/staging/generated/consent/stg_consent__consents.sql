@@ -55,16 +55,16 @@ typed as (
         landing_number,
 
         {{ json_id('payload', 'fields', paths, 0) }} as consent_id,
-        nullif(lower(trim({{ as_type(json_field('fields', paths, 1), 'varchar') }})), '') as subject_type,
+        nullif({{ lowered(trimmed(as_type(json_field('fields', paths, 1), 'varchar'))) }}, '') as subject_type,
         {{ json_id('payload', 'fields', paths, 2) }} as subject_id,
-        nullif(lower(trim({{ as_type(json_field('fields', paths, 3), 'varchar') }})), '') as purpose,
-        nullif(lower(trim({{ as_type(json_field('fields', paths, 4), 'varchar') }})), '') as state,
+        nullif({{ lowered(trimmed(as_type(json_field('fields', paths, 3), 'varchar'))) }}, '') as purpose,
+        nullif({{ lowered(trimmed(as_type(json_field('fields', paths, 4), 'varchar'))) }}, '') as state,
         {{ as_utc(json_field('fields', paths, 5), 'UTC') }} as decided_at,
         cast(null as timestamp) as valid_until,
         {{ as_type(json_field('fields', paths, 6), 'varchar') }} as jurisdiction,
         {{ as_type(json_field('fields', paths, 7), 'varchar') }} as notice_version,
         {{ as_type(json_field('fields', paths, 8), 'varchar') }} as method,
-        cast(null as varchar) as evidence
+        cast(null as {{ dbt.type_string() }}) as evidence
     from parsed
 
 ),

@@ -79,8 +79,8 @@ typed as (
         {{ as_utc(json_field('fields', paths, 14), 'UTC') }} as created_at,
         {{ as_utc(json_field('fields', paths, 15), 'UTC') }} as updated_at,
         {{ as_utc(json_field('fields', paths, 16), 'UTC') }} as deleted_at,
-        cast(null as varchar) as merged_into_id,
-        cast(null as varchar) as merged_ids,
+        cast(null as {{ dbt.type_string() }}) as merged_into_id,
+        cast(null as {{ dbt.type_string() }}) as merged_ids,
         payload as attributes
     from parsed
 

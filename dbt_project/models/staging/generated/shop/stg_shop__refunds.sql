@@ -55,7 +55,7 @@ typed as (
 
         {{ json_id('payload', 'fields', paths, 0) }} as refund_id,
         {{ json_id('payload', 'fields', paths, 1) }} as order_id,
-        cast(null as varchar) as customer_id,
+        cast(null as {{ dbt.type_string() }}) as customer_id,
         {{ as_utc(json_field('fields', paths, 2), 'UTC') }} as refunded_at,
         {{ as_type(json_field('fields', paths, 3), 'decimal(18,4)') }} as amount,
         {{ as_type(json_field('fields', paths, 4), 'varchar') }} as currency,

@@ -1,0 +1,12 @@
+{#- Keeps the rows of a query under a name for the statements that follow, in place of any other of
+    that name. -#}
+{% macro rebuild_temporary(name, query) -%}
+    {{ return(adapter.dispatch('rebuild_temporary', 'tributary')(name, query)) }}
+{%- endmacro %}
+
+
+{#- A statement that takes the rows out of a recorded table that `run_number`s of runs which were never
+    published stand in. `published` is a query of the run numbers that were. -#}
+{% macro delete_of_unpublished(relation, published) -%}
+    {{ return(adapter.dispatch('delete_of_unpublished', 'tributary')(relation, published)) }}
+{%- endmacro %}

@@ -1,0 +1,97 @@
+{#- How Spark is given a table or a view that is made anew. A table is one commit of Delta: readers have the
+    former one until then, and a model that fails leaves it. -#}
+{% materialization table, adapter='spark' %}
+    {{ run_hooks(pre_hooks) }}
+    {%- set target_relation = spark_replace_table(load_cached_relation(this), compiled_code) -%}
+    {{ run_hooks(post_hooks) }}
+    {{- return({'relations': [target_relation]}) -}}
+{% endmaterialization %}
+
+
+{% materialization view, adapter='spark' %}
+    {%- set former = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='view') -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- if config.get('contract').enforced -%}
+        {%- do get_assert_columns_equivalent(compiled_code) -%}
+    {%- endif -%}
+    {%- if former is not none and former.type == 'table' -%}
+        {#- A view takes no table's place; that its query can be read is seen before the table goes. -#}
+        {%- do adapter.get_column_schema_from_query(get_empty_subquery_sql(compiled_code)) -%}
+        {%- do adapter.drop_relation(former) -%}
+    {%- endif -%}
+    {%- call statement('main') -%}
+        create or replace view {{ target_relation }} as
+        {{ compiled_code }}
+    {%- endcall -%}
+    {{ run_hooks(post_hooks) }}
+    {{- return({'relations': [target_relation]}) -}}
+{% endmaterialization %}
+
+
+{#- The model's own table, replaced by the rows of a query, which may read what is replaced. -#}
+{% macro spark_replace_table(former, query) -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set promised = config.get('contract').enforced -%}
+    {%- if promised -%}
+        {%- do get_assert_columns_equivalent(query) -%}
+    {%- endif -%}
+    {%- set in_the_way = former is not none and former.type == 'view' -%}
+    {%- set made = make_temp_relation(target_relation, '__made').include(schema=true) if in_the_way else target_relation -%}
+    {%- call statement('main') -%}
+        create or replace table {{ made }}
+        using delta
+        {{ spark_properties() }}
+        {{ spark_clustering() }}
+        as
+        {{ get_select_subquery(query) if promised else query }}
+    {%- endcall -%}
+    {%- if in_the_way -%}
+        {%- do adapter.drop_relation(former) -%}
+        {%- do run_query('alter table ' ~ made ~ ' rename to ' ~ target_relation) -%}
+    {%- endif -%}
+    {{ return(target_relation) }}
+{%- endmacro %}
+
+
+{#- A model says by which columns its rows are looked for (`cluster_by`), as it does for the engines of the
+    cloud. -#}
+{% macro spark_clustering() -%}
+    {%- set columns = config.get('cluster_by') -%}
+    {{ 'cluster by (' ~ columns | join(', ') ~ ')' if columns }}
+{%- endmacro %}
+
+{#- Only a table whose columns have ids can lose one. -#}
+{% macro spark_properties() -%}
+    {%- if config.get('on_schema_change') == 'sync_all_columns' -%}
+        tblproperties ('delta.columnMapping.mode' = 'name')
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Seeds: the whole table in one commit, where dbt would empty it first. -#}
+{% macro spark__create_csv_table(model, agate_table) -%}
+    {{ return('') }}
+{%- endmacro %}
+
+{% macro spark__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
+    {{ return('') }}
+{%- endmacro %}
+
+{% macro spark__load_csv_rows(model, agate_table) -%}
+    {%- set types = model['config'].get('column_types', {}) -%}
+    {%- set sql -%}
+        create or replace table {{ this }} using delta as
+        select
+            {%- for name in agate_table.column_names %}
+            cast({{ name }} as {{ type_named(types.get(name, adapter.convert_type(agate_table, loop.index0))) }}) as {{ name }}{{ "," if not loop.last }}
+            {%- endfor %}
+        from values
+            {%- for row in agate_table.rows %}
+            ({%- for value in row %}{{ 'null' if value is none else text_literal(value | string) }}{{ ", " if not loop.last }}{% endfor %}){{ "," if not loop.last }}
+            {%- endfor %}
+            as given ({{ agate_table.column_names | join(', ') }})
+    {%- endset -%}
+    {%- do run_query(sql) -%}
+    {{ return(sql) }}
+{%- endmacro %}
