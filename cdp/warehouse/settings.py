@@ -339,6 +339,17 @@ class Settings(BaseSettings):
             raise ValueError(f"expected {told}")
         return value or None
 
+    @field_validator("bigquery_taxonomy", mode="after")
+    @classmethod
+    def _beside_the_datasets(cls, value: str | None, info: ValidationInfo) -> str | None:
+        lies = info.data.get("bigquery_location")
+        if value and lies and f"/locations/{lies.lower()}/" not in value:
+            raise ValueError(
+                f"expected a taxonomy in {lies}, where bigquery_location has the datasets: tags of "
+                "another location cannot be set there"
+            )
+        return value
+
     @field_validator("bigquery_members", mode="after")
     @classmethod
     def _who_can_be_granted(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -311,6 +311,13 @@ def test_a_bucket_without_credentials_is_told(
     assert "has no credentials here" in told(in_s3(tmp_path, jars, "s3://bucket/lake"))
 
 
+@pytest.mark.usefixtures("java")
+def test_a_bucket_of_google_s_is_looked_at_too(tmp_path: Path, jars: Path, gcs: Bucket) -> None:
+    (jars / "gcs-connector-hadoop3.jar").touch()
+    check_target(spark(tmp_path, jars, lake_url=f"{gcs.url}/lake"))
+    assert "CDP_LAKE_URL" in told(spark(tmp_path, jars, lake_url="gs://no-such-bucket-here/lake"))
+
+
 # --- Snowflake -----------------------------------------------------------------------------------
 
 
@@ -514,6 +521,19 @@ def test_a_file_that_is_no_key_of_an_account_is_told_and_not_shown(
     assert "hunter2" not in said
     path.unlink()
     assert "which cannot be read" in told(of_bigquery(bigquery_keyfile=path))
+
+
+def test_members_of_a_role_that_there_is_not_are_told() -> None:
+    said = told(of_bigquery(bigquery_members={"analist": ["user:ada@example.com"]}))
+    assert "gives members to analist" in said
+    assert "allowed: analyst, marketing" in said
+
+
+def test_a_taxonomy_of_another_location_is_refused() -> None:
+    taxonomy = "projects/acme-cdp/locations/us/taxonomies/7"
+    with pytest.raises(ValidationError, match="expected a taxonomy in EU"):
+        of_bigquery(bigquery_taxonomy=taxonomy)
+    assert of_bigquery(bigquery_taxonomy=taxonomy, bigquery_location="US")
 
 
 def test_no_credentials_at_all_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdp.config.roles import load_roles
 from cdp.warehouse.settings import Settings, java_program
 
 if TYPE_CHECKING:
@@ -284,6 +285,14 @@ def _bytes_of(path: Path, said: str) -> bytes:
 
 
 def _check_bigquery(settings: Settings) -> None:
+    roles = load_roles(settings)
+    unknown = sorted(set(settings.bigquery_members) - set(roles))
+    if unknown:
+        raise BadTarget(
+            "the setting bigquery_members (CDP_BIGQUERY_MEMBERS) gives members to "
+            f"{', '.join(unknown)}, which config/roles.yml does not have; allowed: "
+            f"{', '.join(roles)}"
+        )
     credentials = _google_credentials(settings)
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import GoogleAuthError
