@@ -99,10 +99,10 @@ def checks(landed_after: int = 0) -> list[Check]:
     ]
 
 
-def by_gate(cursor: duckdb.DuckDBPyConnection, landed_after: int = 0) -> None:
+def by_gate(warehouse: Warehouse, landed_after: int = 0) -> None:
     """The checks as a gate does them, with nothing judged before."""
     judging._judged.clear()
-    results = judge(cursor, "bench", measure(cursor, checks(landed_after), {TABLE: {}}))
+    results = judge(warehouse, "bench", measure(warehouse, checks(landed_after), {TABLE: {}}))
     assert all(result.passed for result in results), results
 
 
@@ -152,15 +152,15 @@ def seconds(work: Callable[[], None], times: int = 3) -> float:
 
 def compare(warehouse: Warehouse, rows: int) -> dict[str, float]:
     """All ways on a table of so many rows: seconds, and ratios to the statement by hand."""
-    with warehouse.cursor() as cursor:
+    with warehouse.desk() as cursor:
         cursor.execute(MAKE, {"rows": rows})
         warehouse.checkpoint()
         summary = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
         changed = rows - rows // CHANGED_SHARE
         taken = {
             "sql": seconds(lambda: by_hand(cursor)),
-            "gate": seconds(lambda: by_gate(cursor)),
-            "gate_of_changes": seconds(lambda: by_gate(cursor, changed)),
+            "gate": seconds(lambda: by_gate(warehouse)),
+            "gate_of_changes": seconds(lambda: by_gate(warehouse, changed)),
             "plain_boolean_only": seconds(lambda: by_plain_suite(cursor, "BOOLEAN_ONLY"), 1),
             "plain_summary": seconds(lambda: by_plain_suite(cursor, summary), 1),
         }

@@ -35,7 +35,7 @@ from cdp.warehouse import pending
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.model_catalogue import load_catalogue
 from cdp.warehouse.runs import STAGES, Run, ensure_run_tables, record_gate, utc_now
-from cdp.warehouse.store import CATALOG, Warehouse
+from cdp.warehouse.store import Warehouse
 from expectations import declared, identity, profiles, raw, segments, staging
 from expectations.checks import Check, CheckResult, Gate, GateVerdict, Scope, Table
 from expectations.judging import judge
@@ -91,7 +91,7 @@ def validate(
     # What a gate looks at depends on what the last one did, so an earlier verdict is read first.
     before = _last_passed(warehouse, stage)
     scope = scope_of(warehouse, run, stage, before)
-    gate = Gate(warehouse, run, scope, _columns(warehouse))
+    gate = Gate(warehouse, run, scope, warehouse.relations())
     checks = _checks(stage, gate, project or project_dir(warehouse.settings))
     name = "full" if scope.full else "changes"
     if unchanged and not scope.full:
@@ -122,8 +122,7 @@ def decide(
 ) -> GateVerdict:
     """Measure and judge checks."""
     started = time.monotonic()
-    with warehouse.cursor() as cursor:
-        results = tuple(judge(cursor, stage, measure(cursor, checks, tables)))
+    results = tuple(judge(warehouse, stage, measure(warehouse, checks, tables)))
     passed = bool(results) and all(result.passed for result in results)
     return GateVerdict(stage, passed, results, scope, time.monotonic() - started)
 
@@ -223,26 +222,6 @@ def _checks(stage: str, gate: Gate, project: Path) -> list[Check]:
     }
     models = declared.models_of(load_catalogue(project), stage)
     return [
-        *declared.checks(gate, models, _views(gate.warehouse), _CHANGED[stage]),
+        *declared.checks(gate, models, gate.warehouse.views(), _CHANGED[stage]),
         *stages[stage](gate),
     ]
-
-
-def _columns(warehouse: Warehouse) -> dict[Table, dict[str, str]]:
-    found: dict[Table, dict[str, str]] = {}
-    for schema, table, column, kind in warehouse.rows(
-        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
-        f"WHERE database_name = '{CATALOG}' AND NOT internal ORDER BY ALL"
-    ):
-        found.setdefault((schema, table), {})[column] = kind
-    return found
-
-
-def _views(warehouse: Warehouse) -> frozenset[Table]:
-    return frozenset(
-        (schema, name)
-        for schema, name in warehouse.rows(
-            "SELECT schema_name, view_name FROM duckdb_views() "
-            f"WHERE database_name = '{CATALOG}' AND NOT internal"
-        )
-    )

@@ -16,10 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import duckdb
-
+from cdp.warehouse.store import Warehouse
 from expectations.checks import CheckResult, Number, Observed
-from expectations.duckdb_connection import datasource
+from expectations.engines import batch_of
 from expectations.measuring import Measured
 
 _Question = tuple[Number, Number | None, Number | None]
@@ -34,9 +33,7 @@ _FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 """No value of a row in any result, should an expectation ever be made on rows themselves."""
 
 
-def judge(
-    cursor: duckdb.DuckDBPyConnection, stage: str, measures: Sequence[Measured]
-) -> list[CheckResult]:
+def judge(warehouse: Warehouse, stage: str, measures: Sequence[Measured]) -> list[CheckResult]:
     """Validate the suite of a stage; one result for each measure, in their order."""
     asked: dict[_Question, list[Measured]] = {}
     for each in measures:
@@ -46,7 +43,7 @@ def judge(
     if unjudged:
         if len(_judged) > _MOST_KEPT:
             _judged.clear()
-        _judged.update(_validated(cursor, stage, unjudged))
+        _judged.update(_validated(warehouse, stage, unjudged))
     return [_result(each) for each in measures]
 
 
@@ -62,7 +59,7 @@ def _question(measured: Measured) -> _Question:
 
 
 def _validated(
-    cursor: duckdb.DuckDBPyConnection, stage: str, questions: Mapping[_Question, list[Measured]]
+    warehouse: Warehouse, stage: str, questions: Mapping[_Question, list[Measured]]
 ) -> dict[_Question, bool]:
     import great_expectations as gx
     from great_expectations.expectations.core.expect_column_max_to_be_between import (
@@ -88,9 +85,7 @@ def _validated(
     columns = ", ".join(
         f"{_sql(number)} AS {_column(position)}" for position, (number, _, _) in enumerate(asked)
     )
-    with datasource(cursor) as warehouse:
-        asset = warehouse.add_query_asset(stage, query=f"SELECT {columns}")
-        batch = asset.add_batch_definition_whole_table(stage).get_batch()
+    with batch_of(warehouse, stage, f"SELECT {columns}") as batch:
         results = batch.validate(suite, result_format=_FORMAT).results
     found: dict[_Question, bool] = {}
     for result in results:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-import duckdb
-
+from cdp.warehouse.store import Warehouse
 from expectations.checks import Check, Number, Observed, Table
 
 
@@ -27,7 +26,7 @@ class Measured:
 
 
 def measure(
-    cursor: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
     checks: Iterable[Check],
     tables: Mapping[Table, Mapping[str, str]],
 ) -> list[Measured]:
@@ -44,26 +43,26 @@ def measure(
             passes.setdefault(check.source, []).append(position)
     for positions in passes.values():
         together = [checks[position] for position in positions]
-        for position, measured in zip(positions, _one_pass(cursor, together), strict=True):
+        for position, measured in zip(positions, _one_pass(warehouse, together), strict=True):
             found[position] = measured
     return [found[position] for position in range(len(checks))]
 
 
-def _one_pass(cursor: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Measured]:
+def _one_pass(warehouse: Warehouse, checks: Sequence[Check]) -> list[Measured]:
     try:
-        return _numbers(cursor, checks)
-    except duckdb.Error as error:
+        return _numbers(warehouse, checks)
+    except warehouse.failures as error:
         if len(checks) > 1:
             # One that cannot be computed must not take the others of its table with it.
-            return [measured for check in checks for measured in _one_pass(cursor, [check])]
+            return [measured for check in checks for measured in _one_pass(warehouse, [check])]
         # The engine's text may quote a value; the kind of error may not.
         return [Measured(checks[0], None, {"could not be computed": type(error).__name__})]
 
 
-def _numbers(cursor: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Measured]:
+def _numbers(warehouse: Warehouse, checks: Sequence[Check]) -> list[Measured]:
     selected = [sql for check in checks for sql in (check.value, *check.facts.values())]
-    row = cursor.execute(f"SELECT {', '.join(selected)} FROM {checks[0].source}").fetchone()
-    assert row is not None, "aggregates without grouping give one row"
+    # Aggregates without grouping give one row.
+    (row,) = warehouse.rows(f"SELECT {', '.join(selected)} FROM {checks[0].source}")
     numbers = iter(row)
     measured = []
     for check in checks:

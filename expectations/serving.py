@@ -15,9 +15,10 @@ import duckdb
 
 from cdp.config.personal_data import Column, load_personal_data
 from cdp.config.roles import SECTIONS, Role, load_roles
+from cdp.warehouse.engines.embedded import CATALOG
 from cdp.warehouse.manifest import DamagedSet, Manifest, read_manifest
 from cdp.warehouse.runs import Run
-from cdp.warehouse.store import CATALOG, Warehouse
+from cdp.warehouse.store import Warehouse
 from expectations.checks import (
     Check,
     CheckResult,
@@ -86,12 +87,12 @@ def _verdict(
     manifest: Manifest,
 ) -> GateVerdict:
     started = time.monotonic()
-    with warehouse.cursor() as cursor, _attached(cursor, candidate, roles) as files:
+    with warehouse.desk() as cursor, _attached(cursor, candidate, roles) as files:
         columns = _columns(cursor, [CATALOG, *files])
         checks = _of_set(run, manifest, roles)
         for alias, (role, section) in files.items():
             checks += _of_file(warehouse, run, manifest, role, section, alias, columns)
-        results = tuple(judge(cursor, STAGE, measure(cursor, checks, {})))
+        results = tuple(judge(warehouse, STAGE, measure(warehouse, checks, {})))
     passed = all(result.passed for result in results)
     return GateVerdict(STAGE, passed, results, "full", time.monotonic() - started)
 

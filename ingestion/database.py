@@ -84,7 +84,7 @@ def _as_text(rows: pa.Table, stream: Stream) -> pa.Table:
 
 
 def _told(rows: pa.Table, stream: Stream, reading: Reading, place: str) -> RawRows:
-    texts = as_json_rows(reading.cursor, rows)
+    texts = as_json_rows(reading.desk, rows)
     positions = pa.array(
         [f"{place}:{reading.ordinal + index}" for index in range(len(texts))], pa.string()
     )
@@ -217,9 +217,9 @@ def _comparison(
         if last is not None and reading.now - datetime.fromisoformat(last) < every:
             return
         present = list(map(_whole, keys))
-        with warehouse.cursor() as cursor:
+        with warehouse.session() as session:
             read = None if stream.cursor is None else told
-            found = database_keys.compare(name, stream, reading, cursor, present, read)
+            found = database_keys.compare(name, stream, reading, session, present, read)
         database_keys.refuse_what_nobody_believes(found, stream, reading.source.name)
         state["compared_at"] = reading.now.isoformat()
         count = len(found.gone)

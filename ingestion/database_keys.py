@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from cdp.config.sources import Stream
 from cdp.config.staged import json_path
-from ingestion.engine_tables import lay_table
+from cdp.warehouse.store import Session
 from ingestion.failures import SourceFailed
 from ingestion.judging import BODY
 from ingestion.reading import Reading
@@ -46,7 +45,7 @@ def compare(
     name: str,
     stream: Stream,
     reading: Reading,
-    cursor: duckdb.DuckDBPyConnection,
+    session: Session,
     present: list[pa.Table],
     told: list[pa.Table] | None,
 ) -> Compared:
@@ -57,62 +56,76 @@ def compare(
         told: the keys of rows that this load has read; None where it has read all.
     """
     raw = f'raw."{reading.source.name}"'
-    paths = ", ".join(f"'{json_path(column, nests=False)}'" for column in stream.key)
     ks = [f"k{index}" for index, _ in enumerate(stream.key, 1)]
-    columns = ", ".join(f"key[{index}] AS {k}" for index, k in enumerate(ks, 1))
-    lay_table(cursor, "present_keys", _keys(present, stream))
-    lay_table(cursor, "told_keys", _keys(told or [], stream))
-    cursor.execute(
+    told_ks = ", ".join(
+        f"json_extract_string(payload, '{json_path(column, nests=False)}') AS {k}"
+        for column, k in zip(stream.key, ks, strict=True)
+    )
+    session.lay("present_keys", _keys(present, stream))
+    session.lay("told_keys", _keys(told or [], stream))
+    session.temporary(
+        "landed_keys",
         f"""
-        CREATE OR REPLACE TEMPORARY TABLE landed_keys AS
         WITH landed AS (
-            SELECT json_extract_string(payload, [{paths}]) AS key, is_deleted, landing_number
-            FROM {raw} WHERE stream = ?
+            SELECT {told_ks}, is_deleted, landing_number FROM {raw} WHERE stream = ?
         )
-        SELECT {columns}, arg_max(is_deleted, landing_number) AS is_deleted,
+        SELECT {", ".join(ks)}, arg_max(is_deleted, landing_number) AS is_deleted,
                max(landing_number) AS landing_number
-        FROM landed GROUP BY key
+        FROM landed GROUP BY {", ".join(ks)}
         """,
         [name],
     )
-    alive = cursor.execute("SELECT count(*) FROM landed_keys WHERE NOT is_deleted").fetchone()
-    gone = cursor.execute(
+    alive = session.scalar("SELECT count(*) FROM landed_keys WHERE NOT is_deleted")
+    gone = session.arrow(
         f"""
-        SELECT {_listed("landed_keys", ks)}, last.payload, landing_number
+        SELECT {_listed("landed_keys", ks)}, last.payload, landed_keys.landing_number
         FROM landed_keys
-        INNER JOIN {raw} AS last USING (landing_number)
+        INNER JOIN {raw} AS last ON last.landing_number = landed_keys.landing_number
         WHERE NOT landed_keys.is_deleted
             AND NOT EXISTS (SELECT 1 FROM present_keys WHERE {_same("present_keys", ks)})
-        ORDER BY landing_number
+        ORDER BY landed_keys.landing_number
         """
-    ).to_arrow_table()
+    )
     missed = pa.table({k: pa.array([], pa.string()) for k in ks})
     if told is not None:
-        missed = cursor.execute(
+        session.lay("refused_keys", _refused(name, stream, reading, session))
+        missed = session.arrow(
             f"""
-            WITH refused AS (
-                SELECT TRY(json_extract_string(decode(raw_bytes), [{paths}])) AS key
-                FROM raw.quarantine
-                WHERE source = ? AND stream = ? AND reason <> 'key_conflict'
-                    AND replayed_load_id IS NULL
-            ),
-            -- What is kept out is kept out however often it is read, unless it was in before.
-            settled AS (
+            WITH settled AS (
                 SELECT {", ".join(ks)} FROM landed_keys WHERE NOT is_deleted
                 UNION ALL
                 SELECT {", ".join(ks)} FROM told_keys
                 UNION ALL
-                SELECT {columns} FROM refused ANTI JOIN landed_keys
-                ON {" AND ".join(f"key[{at}] = {k}" for at, k in enumerate(ks, 1))}
+                -- What is kept out is kept out however often it is read, unless it was in before.
+                SELECT {_listed("refused_keys", ks)} FROM refused_keys ANTI JOIN landed_keys
+                ON {_same("refused_keys", ks)}
             )
             SELECT DISTINCT {", ".join(ks)} FROM present_keys
             WHERE {" AND ".join(f"trim({k}) <> ''" for k in ks)}
                 AND NOT EXISTS (SELECT 1 FROM settled WHERE {_same("settled", ks, "present_keys")})
-            ORDER BY ALL
-            """,
-            [reading.source.name, name],
-        ).to_arrow_table()
-    return Compared(int(alive[0]) if alive else 0, gone, missed)
+            ORDER BY {", ".join(ks)}
+            """
+        )
+    return Compared(int(alive), gone, missed)
+
+
+def _refused(name: str, stream: Stream, reading: Reading, session: Session) -> pa.Table:
+    """The keys of rows of a stream that wait in quarantine, as far as their bytes have them."""
+    waiting = session.arrow(
+        "SELECT raw_bytes FROM raw.quarantine WHERE source = ? AND stream = ? "
+        "AND reason <> 'key_conflict' AND replayed_load_id IS NULL",
+        [reading.source.name, name],
+    )
+    told = ", ".join(
+        f"TRY(json_extract_string(decode(raw_bytes), '{json_path(column, nests=False)}')) AS k{at}"
+        for at, column in enumerate(stream.key, 1)
+    )
+    # At the desk: what is no JSON fails in other engines.
+    reading.desk.register("waiting", waiting)
+    try:
+        return reading.desk.execute(f"SELECT {told} FROM waiting").to_arrow_table()
+    finally:
+        reading.desk.unregister("waiting")
 
 
 def refuse_what_nobody_believes(found: Compared, stream: Stream, source: str) -> None:

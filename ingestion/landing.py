@@ -106,7 +106,7 @@ def _resources(
     until: datetime | None,
 ) -> list[Any] | None:
     """The dlt resources to run, or None where there is nothing to read."""
-    reading = Reading(source, new_load_id(source.name), utc_now(), run.as_of, warehouse.cursor())
+    reading = Reading(source, new_load_id(source.name), utc_now(), run.as_of, warehouse.desk())
     if source.kind == "files":
         todo = list(tasks(source, warehouse, reading.now, since, until))
         if not todo:

@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, utc_now
-from cdp.warehouse.store import Warehouse
+from cdp.warehouse.store import Left, Session, Warehouse
 from ingestion.inbox import Inbox, inbox_of
 from ingestion.returning import let_return, streams_of_servers
 
@@ -105,9 +103,13 @@ def promote(source: str, warehouse: Warehouse, run: Run) -> LoadReport:
     if not files:
         return report
     reached("landing.before_promote")
-    with warehouse.transaction() as cursor:
-        for load_id in _loads(files, cursor):
-            report = report.plus(_promote_load(source, load_id, files, warehouse, run, cursor))
+    with warehouse.session() as session:
+        files.show(session)
+        loads = _loads(files, session)
+    with warehouse.transaction(undo=_left_of(source, loads)) as session:
+        files.show(session)
+        for load_id in loads:
+            report = report.plus(_promote_load(source, load_id, files, warehouse, run, session))
         reached("landing.in_promote")
     reached("landing.after_promote")
     inbox.remove([*files.rows, *files.reads])
@@ -130,32 +132,38 @@ class _Files:
     def __bool__(self) -> bool:
         return bool(self.rows or self.reads)
 
-    @property
-    def rows_sql(self) -> str:
-        return _read(self.rows)
-
-    @property
-    def reads_sql(self) -> str:
-        return _read(self.reads)
+    def show(self, session: Session) -> None:
+        """Let a session read them."""
+        for name, files in ((_ROWS, self.rows), (_READS, self.reads)):
+            if files:
+                session.files(name, files)
 
 
-def _read(files: Sequence[str]) -> str:
-    listed = ", ".join("'" + each.replace("'", "''") + "'" for each in files)
-    return f"read_parquet([{listed}])"
+_ROWS, _READS = "inbox_rows", "inbox_reads"
+"""The files as relations."""
 
 
-def _loads(files: _Files, cursor: duckdb.DuckDBPyConnection) -> list[str]:
+def _loads(files: _Files, session: Session) -> list[str]:
     """The loads in the inbox that are not in raw, oldest first: ids begin with their time."""
     parts = [
         f"SELECT load_id FROM {relation}"
-        for relation, there in ((files.rows_sql, files.rows), (files.reads_sql, files.reads))
+        for relation, there in ((_ROWS, files.rows), (_READS, files.reads))
         if there
     ]
-    rows = cursor.execute(
-        f"SELECT DISTINCT load_id FROM ({' UNION ALL '.join(parts)}) "
+    rows = session.rows(
+        f"SELECT DISTINCT load_id FROM ({' UNION ALL '.join(parts)}) AS waiting "
         "WHERE load_id NOT IN (SELECT load_id FROM raw.loads) ORDER BY 1"
     )
-    return [row[0] for row in rows.fetchall()]
+    return [row[0] for row in rows]
+
+
+def _left_of(source: str, loads: Sequence[str]) -> list[Left]:
+    """What a killed promotion of these loads can have left, none of which is in `raw.loads`."""
+    return [
+        (table, "load_id = ?", [load_id])
+        for load_id in loads
+        for table in (f'raw."{source}"', "raw.quarantine", "raw.files")
+    ]
 
 
 def _promote_load(
@@ -164,15 +172,15 @@ def _promote_load(
     files: _Files,
     warehouse: Warehouse,
     run: Run,
-    cursor: duckdb.DuckDBPyConnection,
+    session: Session,
 ) -> LoadReport:
     now = utc_now()
-    reads = _reads(load_id, files, cursor)
+    reads = _reads(load_id, files, session)
     counts = (0, 0, 0)
     if files.rows:
         servers = streams_of_servers(source, warehouse)
-        again = _read_again(source, reads, cursor)
-        counts = _promote_rows(source, load_id, files.rows_sql, now, cursor, servers, again)
+        again = _read_again(source, reads, session)
+        counts = _promote_rows(source, load_id, now, session, servers, again)
     landed, duplicate, quarantined = counts
     read = sum(row[2] for row in reads)
     if read != landed + duplicate + quarantined:
@@ -180,42 +188,43 @@ def _promote_load(
             f"load {load_id} of {source} read {read} rows, of which {landed} landed, {duplicate} "
             f"were duplicates and {quarantined} were quarantined; nothing of it was promoted"
         )
-    cursor.executemany(
-        "INSERT INTO raw.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    session.insert(
+        "raw.files",
         [
             (source, stream, path, size, modified, fingerprint, rows, whole, state, load_id, now)
             for stream, path, rows, size, modified, fingerprint, whole, state in reads
             if path is not None
         ],
-    ) if any(row[1] is not None for row in reads) else None
-    cursor.execute(
-        "INSERT INTO raw.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [load_id, run.run_id, source, run.started_at, now, read, landed, duplicate, quarantined],
+    )
+    # Last, for it is what says that the load is in raw.
+    session.insert(
+        "raw.loads",
+        [(load_id, run.run_id, source, run.started_at, now, read, landed, duplicate, quarantined)],
     )
     states = tuple((row[1], row[7]) for row in reads if row[1] is not None)
     return LoadReport(source, load_id, read, landed, duplicate, quarantined, states)
 
 
-def _reads(load_id: str, files: _Files, cursor: duckdb.DuckDBPyConnection) -> list[_Read]:
+def _reads(load_id: str, files: _Files, session: Session) -> list[_Read]:
     if not files.reads:
         return []
-    return cursor.execute(
+    return session.rows(
         "SELECT stream, path, rows_read, size, modified_at, fingerprint, whole_rows, "
-        f"state FROM {files.reads_sql} WHERE load_id = ? ORDER BY ALL",
+        f"state FROM {_READS} WHERE load_id = ? ORDER BY 1, 2, 3, 4, 5, 6, 7, 8",
         [load_id],
-    ).fetchall()
+    )
 
 
 def _read_again(
     source: str,
     reads: list[_Read],
-    cursor: duckdb.DuckDBPyConnection,
+    session: Session,
 ) -> list[tuple[str, str]]:
     """Path and fingerprint of the files of a load; none where all of them are read for the first
     time."""
     files = [(row[1], row[5]) for row in reads if row[1] is not None]
     (known,) = _one(
-        cursor,
+        session,
         "SELECT count(*) FROM raw.files WHERE source = $source AND path IN "
         "(SELECT unnest(CAST($paths AS VARCHAR[])))",
         {"source": source, "paths": [path for path, _ in files]},
@@ -251,9 +260,8 @@ _STILL_WAITS = " AND kept.replayed_load_id IS NULL"
 def _promote_rows(
     source: str,
     load_id: str,
-    inbox: str,
     now: object,
-    cursor: duckdb.DuckDBPyConnection,
+    session: Session,
     servers: Sequence[str],
     files: Sequence[tuple[str, str]],
 ) -> tuple[int, int, int]:
@@ -263,42 +271,42 @@ def _promote_rows(
         files: path and fingerprint of the load's files, if something of one was read before.
     """
     raw = f'raw."{source}"'
-    fresh = f"SELECT * FROM {inbox} WHERE load_id = $load_id"
+    fresh = f"SELECT * FROM {_ROWS} WHERE load_id = $load_id"
     load = {"load_id": load_id}
     # What is decided by, without what is widest: the rows themselves are read once, to be written.
-    cursor.execute(
-        "CREATE OR REPLACE TEMPORARY TABLE landing_keys AS "
-        f"SELECT ordinal, stream, row_key, payload_hash, reason, replay_of FROM ({fresh})",
+    session.temporary(
+        "landing_keys",
+        f"SELECT ordinal, stream, row_key, payload_hash, reason, replay_of FROM ({fresh}) AS fresh",
         load,
     )
     total, last, keyed, keys, refused, replayed = _one(
-        cursor,
-        "SELECT count(*), max(ordinal), count(*) FILTER (reason IS NULL), "
-        "count(DISTINCT row_key) FILTER (reason IS NULL), count(reason), count(replay_of) "
+        session,
+        "SELECT count(*), max(ordinal), count(*) FILTER (WHERE reason IS NULL), "
+        "count(DISTINCT row_key) FILTER (WHERE reason IS NULL), count(reason), count(replay_of) "
         "FROM landing_keys",
     )
-    (base,) = _one(cursor, "SELECT coalesce(sum(rows_landed), 0) FROM raw.loads")
+    (base,) = _one(session, "SELECT coalesce(sum(rows_landed), 0) FROM raw.loads")
     (known,) = _one(
-        cursor,
+        session,
         f"SELECT count(*) FROM {raw} "
         "WHERE row_key IN (SELECT row_key FROM landing_keys WHERE reason IS NULL)",
     )
     if known == 0 and total == keyed == keys and last == total - 1:
         # All of it lands, so that the place in the load is the place in the order of landing.
-        cursor.execute(
+        session.execute(
             f"""
             INSERT INTO {raw}
             SELECT stream, row_key, position, occurred_at, received_at, $now, payload,
                    payload_hash, is_deleted, load_id, $base + 1 + ordinal
-            FROM ({fresh})
+            FROM ({fresh}) AS fresh
             """,
             {**load, "now": now, "base": base},
         )
         verdicts = {"landed": total}
     else:
         simple = known == 0 and keyed == keys
-        verdicts = _tell_apart(raw, fresh, load_id, base, simple, cursor, servers)
-        cursor.execute(
+        verdicts = _tell_apart(raw, fresh, load_id, base, simple, session, servers)
+        session.execute(
             f"""
             INSERT INTO {raw}
             SELECT fresh.stream, coalesce(verdicts.row_key, fresh.row_key), fresh.position,
@@ -313,13 +321,15 @@ def _promote_rows(
     duplicate = verdicts.get("duplicate", 0)
     quarantined = refused + verdicts.get("key_conflict", 0)
     if quarantined:
-        new = _quarantine(source, fresh, load_id, now, cursor, bool(servers), files)
+        new = _quarantine(source, fresh, load_id, now, session, bool(servers), files)
         duplicate += quarantined - new
         quarantined = new
     if replayed:
-        cursor.execute(
-            "UPDATE raw.quarantine SET replayed_load_id = $load_id WHERE quarantine_id IN "
-            "(SELECT replay_of FROM landing_keys WHERE replay_of IS NOT NULL)",
+        session.execute(
+            "MERGE INTO raw.quarantine AS kept USING "
+            "(SELECT DISTINCT replay_of FROM landing_keys WHERE replay_of IS NOT NULL) AS answered "
+            "ON kept.quarantine_id = answered.replay_of "
+            "WHEN MATCHED THEN UPDATE SET replayed_load_id = $load_id",
             load,
         )
     return verdicts.get("landed", 0), duplicate, quarantined
@@ -330,7 +340,7 @@ def _quarantine(
     fresh: str,
     load_id: str,
     now: object,
-    cursor: duckdb.DuckDBPyConnection,
+    session: Session,
     of_server: bool,
     files: Sequence[tuple[str, str]],
 ) -> int:
@@ -349,9 +359,16 @@ def _quarantine(
     if of_server:
         before += _STILL_WAITS
         # What the server says again holds from now: what landed meanwhile is older (see `replay`).
-        cursor.execute(
-            f"UPDATE raw.quarantine AS kept SET landed_at = $now "
-            f"WHERE EXISTS (SELECT 1 {refused} AND {before})",
+        session.execute(
+            f"""
+            MERGE INTO raw.quarantine AS kept USING (
+                SELECT DISTINCT stream, reason, coalesce(raw_bytes, encode(payload)) AS raw_bytes,
+                       CAST(NULL AS VARCHAR) AS payload
+                {refused}
+            ) AS fresh
+            ON {before}
+            WHEN MATCHED THEN UPDATE SET landed_at = $now
+            """,
             given,
         )
     elif files:
@@ -359,8 +376,7 @@ def _quarantine(
         given["files"] = [f"{path}{chr(31)}{digest}" for path, digest in files]
     if of_server or files:
         known = f"AND NOT EXISTS (SELECT 1 FROM raw.quarantine AS kept WHERE {before})"
-    (new,) = _one(
-        cursor,
+    session.execute(
         f"""
         INSERT INTO raw.quarantine
         SELECT load_id, '{source}', stream, position, row_key,
@@ -371,14 +387,18 @@ def _quarantine(
         """,
         given,
     )
+    (new,) = _one(
+        session,
+        "SELECT count(*) FROM raw.quarantine WHERE load_id = $load_id",
+        {"load_id": load_id},
+    )
     return new
 
 
 def _one(
-    cursor: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, object] | None = None
+    session: Session, sql: str, parameters: dict[str, object] | None = None
 ) -> tuple[int, ...]:
-    row = cursor.execute(sql, parameters).fetchone()
-    assert row is not None
+    (row,) = session.rows(sql, parameters)
     return tuple(int(each or 0) for each in row)
 
 
@@ -388,7 +408,7 @@ def _tell_apart(
     load_id: str,
     base: int,
     simple: bool,
-    cursor: duckdb.DuckDBPyConnection,
+    session: Session,
     servers: Sequence[str],
 ) -> dict[str, int]:
     """Fill `landing_verdicts` for the rows that may land; how many got each verdict.
@@ -398,9 +418,9 @@ def _tell_apart(
     """
     nth = "row_number() OVER (PARTITION BY stream, row_key ORDER BY ordinal)"
     first = "first_value(payload_hash) OVER (PARTITION BY stream, row_key ORDER BY ordinal)"
-    cursor.execute(
+    session.temporary(
+        "landing_verdicts",
         f"""
-        CREATE OR REPLACE TEMPORARY TABLE landing_verdicts AS
         WITH ranked AS (
             SELECT ordinal, stream, row_key, payload_hash,
                    {"1" if simple else nth} AS nth,
@@ -428,6 +448,5 @@ def _tell_apart(
         """,
         {"base": base},
     )
-    let_return(cursor, raw=raw, fresh=fresh, load_id=load_id, base=base, streams=servers)
-    counted = cursor.execute("SELECT verdict, count(*) FROM landing_verdicts GROUP BY 1")
-    return dict(counted.fetchall())
+    let_return(session, raw=raw, fresh=fresh, load_id=load_id, base=base, streams=servers)
+    return dict(session.rows("SELECT verdict, count(*) FROM landing_verdicts GROUP BY verdict"))

@@ -29,6 +29,7 @@ class Reading:
     """A load of one source.
 
     Attributes:
+        desk: where rows are judged, before they are in the warehouse.
         ordinal: number that the next row read takes; rows of a load count from 0.
         reads: what the readers say that they have read, file by file.
         rows_read: rows of each stream that comes from a server, page by page or batch by batch.
@@ -38,7 +39,7 @@ class Reading:
     load_id: str
     now: datetime
     as_of: datetime
-    cursor: duckdb.DuckDBPyConnection
+    desk: duckdb.DuckDBPyConnection
     ordinal: int = 0
     reads: list[Read] = field(default_factory=list)
     rows_read: Counter[str] = field(default_factory=Counter)
@@ -88,7 +89,7 @@ class Reading:
             ordinals = pa.concat_arrays([each for _, each in self._waiting])
             self._waiting, self._waiting_bytes = [], 0
             verdicts = self._verdicts(self.source.streams[self._stream])
-            yield self.enveloped(judge(rows, ordinals, self.cursor, verdicts), self._stream)
+            yield self.enveloped(judge(rows, ordinals, self.desk, verdicts), self._stream)
         for stream, row in self._refused:
             yield self.enveloped(pa.Table.from_pylist([row], schema=BODY), stream)
         self._refused = []

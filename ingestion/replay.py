@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 
 from cdp.config.sources import load_sources
 from cdp.warehouse.runs import Run, utc_now
-from cdp.warehouse.store import Warehouse
-from ingestion.engine_tables import lay_table
+from cdp.warehouse.store import Session, Warehouse
 from ingestion.envelope import INBOX, Read
 from ingestion.judging import RawRows
 from ingestion.landing import new_load_id, recover
@@ -50,9 +49,10 @@ def replay(source_name: str, warehouse: Warehouse, run: Run) -> LoadReport:
     )
     if not waiting:
         return report
-    reading = Reading(source, new_load_id(source_name), utc_now(), run.as_of, warehouse.cursor())
+    reading = Reading(source, new_load_id(source_name), utc_now(), run.as_of, warehouse.desk())
     tables = list(_retried(waiting, reading))
-    mended = [table for table in _up_to_date(tables, waiting, reading) if len(table)]
+    with warehouse.session() as session:
+        mended = [each for each in _up_to_date(tables, waiting, reading, session) if len(each)]
     if not mended:
         return report
     from ingestion import pipelines
@@ -87,7 +87,7 @@ def _retried(waiting: list[_Waiting], reading: Reading) -> Iterator[pa.Table]:
 
 
 def _up_to_date(
-    tables: list[pa.Table], waiting: list[_Waiting], reading: Reading
+    tables: list[pa.Table], waiting: list[_Waiting], reading: Reading, session: Session
 ) -> Iterator[pa.Table]:
     """The rows of which nothing newer is known.
 
@@ -100,11 +100,11 @@ def _up_to_date(
             "kept_out_at": pa.array([row[4] for row in waiting], pa.timestamp("us")),
         }
     )
-    lay_table(reading.cursor, "kept_out", since)
+    session.lay("kept_out", since)
     for table in tables:
         retried = table.select(["stream", "row_key", "payload_hash", "replay_of"])
-        lay_table(reading.cursor, "retried", retried)
-        outdated = reading.cursor.execute(
+        session.lay("retried", retried)
+        outdated = session.arrow(
             f"""
             SELECT retried.replay_of
             FROM retried
@@ -120,7 +120,7 @@ def _up_to_date(
                 WHERE known.stream = retried.stream AND known.row_key = retried.row_key
             )
             """
-        ).to_arrow_table()["replay_of"]
+        )["replay_of"]
         yield table.filter(
             pc.invert(pc.is_in(table["replay_of"], value_set=outdated.combine_chunks()))
         )

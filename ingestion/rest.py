@@ -231,7 +231,7 @@ def _session(source: str, allow_private: bool, declared: list[str]) -> Any:
     import tenacity
     from dlt.sources.helpers.requests.session import Session
 
-    patience = tenacity.wait_exponential_jitter(multiplier=0.5, max=LONGEST_WAIT_SECONDS)
+    patience = tenacity.wait_exponential_jitter(0.5, max=LONGEST_WAIT_SECONDS)
 
     def wait(state: tenacity.RetryCallState) -> float:
         asked = _retry_after(_answer(state))

@@ -14,20 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import duckdb
-
 from cdp.config.sources import load_sources
-from cdp.warehouse.store import Warehouse
+from cdp.warehouse.store import Session, Warehouse
 
 
 def key_of(row_key: str) -> str:
     """SQL of the primary key in the key of a row, or of its tombstone: all before the version. It
     is empty where a row has no key but its place."""
-    return rf"regexp_extract({row_key}, '^[kd]:(.*)\x1F', 1, 's')"
+    return rf"regexp_extract({row_key}, '(?s)^[kd]:(.*)\x1F', 1)"
 
 
 _CANDIDATES = f"""
-CREATE OR REPLACE TEMPORARY TABLE landing_candidates AS
 WITH fresh AS ({{fresh}}),
 repeated AS (
     SELECT fresh.ordinal, fresh.stream, {key_of("fresh.row_key")} AS key,
@@ -48,7 +45,6 @@ WHERE may_differ OR (stream, key) IN (SELECT (stream, key) FROM gone)
 """
 
 _RETURNED = f"""
-CREATE OR REPLACE TEMPORARY TABLE landing_verdicts AS
 WITH fresh AS ({{fresh}}),
 told AS (
     SELECT fresh.ordinal, fresh.stream, {key_of("fresh.row_key")} AS key, fresh.row_key,
@@ -118,7 +114,7 @@ def streams_of_servers(source: str, warehouse: Warehouse) -> list[str]:
 
 
 def let_return(
-    cursor: duckdb.DuckDBPyConnection,
+    session: Session,
     *,
     raw: str,
     fresh: str,
@@ -129,23 +125,18 @@ def let_return(
     """Change the verdicts of rows that hold again.
 
     Args:
-        cursor: within the transaction of the promotion, `landing_verdicts` made.
+        session: within the transaction of the promotion, `landing_verdicts` made.
         raw: the source's table in raw.
         fresh: query of the load's rows, with the parameter `load_id`.
         base: the number that landed last before this load.
         streams: those that are read from a server.
     """
-    if not streams or not _one(
-        cursor, "SELECT count(*) FROM landing_verdicts WHERE verdict <> 'landed'"
+    if not streams or not session.scalar(
+        "SELECT count(*) FROM landing_verdicts WHERE verdict <> 'landed'"
     ):
         return
     given = {"load_id": load_id, "streams": list(streams)}
-    cursor.execute(_CANDIDATES.format(raw=raw, fresh=fresh), given)
-    if _one(cursor, "SELECT count(*) FROM landing_candidates"):
-        cursor.execute(_RETURNED.format(raw=raw, fresh=fresh), {**given, "base": base})
-
-
-def _one(cursor: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = cursor.execute(query).fetchone()
-    assert row is not None, "a count has one row"
-    return int(row[0])
+    session.temporary("landing_candidates", _CANDIDATES.format(raw=raw, fresh=fresh), given)
+    if session.scalar("SELECT count(*) FROM landing_candidates"):
+        returned = _RETURNED.format(raw=raw, fresh=fresh)
+        session.temporary("landing_verdicts", returned, {**given, "base": base})

@@ -81,11 +81,11 @@ class _Tracer:
 
     def _trace(self, scope: Scope, column: str) -> set[tuple[Table, str]]:
         found: set[tuple[Table, str]] = set()
-        if scope.set_operation_scopes:
+        if scope.union_scopes:
             # The branches of a union meet by position, whatever their columns are called.
             names = _names(scope)
             position = names.index(column) if column in names else None
-            for branch in scope.set_operation_scopes:
+            for branch in scope.union_scopes:
                 inner = _names(branch)
                 if position is not None and position < len(inner):
                     found |= self.sources(branch, inner[position])

@@ -16,7 +16,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from cdp.warehouse import pending
 from cdp.warehouse.modelling import ModelsFailed, NodeResult
 from cdp.warehouse.runs import mark_stage, stage_states
-from cdp.warehouse.store import CATALOG, Warehouse
+from cdp.warehouse.store import Warehouse
 from orchestration.column_lineage import KeptLineage, Lineage, Query, Table
 from orchestration.deployment import BUILT, Deployment, owners
 from orchestration.held import KEY, POOL, Held
@@ -233,10 +233,7 @@ def _views_stand(store: Warehouse, nodes: Iterable[Mapping[str, Any]]) -> bool:
     """Whether the views among the nodes are all there, so that a run of the same logic, which is
     what a run that rebuilds nothing is, would write them as they are."""
     views = {(n["schema"], n["name"]) for n in nodes if n["config"]["materialized"] == "view"}
-    there = store.rows(
-        f"SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = '{CATALOG}'"
-    )
-    return views <= set(there)
+    return views <= store.views()
 
 
 # --- what a step reports -------------------------------------------------------------------------
@@ -295,7 +292,7 @@ def _observe(held: Held, nodes: Iterable[Mapping[str, Any]], *, trace: bool) -> 
         if node["language"] == "sql"
         and (sql := getattr(compiled[node["unique_id"]], "compiled_code", None))
     ]
-    traced = kept.of(queries, _columns(held.store), held.store.settings.target)
+    traced = kept.of(queries, held.store.relations(), held.store.settings.target)
     lineage = {**kept.known(), **traced, **declared}
     return _Observed(_row_counts(held.store, counted), lineage)
 
@@ -320,17 +317,6 @@ def _row_counts(store: Warehouse, tables: Iterable[Table]) -> dict[Table, int]:
         f"SELECT '{schema}', '{name}', count(*) FROM {schema}.\"{name}\"" for schema, name in tables
     )
     return {(row[0], row[1]): row[2] for row in store.rows(query)} if query else {}
-
-
-def _columns(store: Warehouse) -> dict[Table, dict[str, str]]:
-    found: dict[Table, dict[str, str]] = {}
-    for schema, name, column, kind in store.rows(
-        "SELECT table_schema, table_name, column_name, data_type "
-        "FROM information_schema.columns "
-        f"WHERE table_catalog = '{CATALOG}' ORDER BY ordinal_position"
-    ):
-        found.setdefault((schema, name), {})[column] = kind
-    return found
 
 
 def _column_lineage(lineage: Lineage) -> dg.TableColumnLineage:

@@ -73,12 +73,9 @@ def load_catalogue(project: Path) -> Catalogue:
 def warehouse_columns(warehouse: Warehouse) -> list[Column]:
     """Every column that the warehouse has, in the order of tables and of columns in them."""
     return [
-        Column(*row)
-        for row in warehouse.rows(
-            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND NOT internal "
-            "ORDER BY schema_name, table_name, column_index"
-        )
+        Column(*table, column, kind)
+        for table, columns in sorted(warehouse.relations().items())
+        for column, kind in columns.items()
     ]
 
 

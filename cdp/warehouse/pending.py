@@ -160,14 +160,11 @@ def _comes_due(warehouse: Warehouse, published: _Published, run: Run) -> bool:
         return True
     if run.as_of == published.as_of:
         return False
-    with warehouse.cursor() as cursor:
+    with warehouse.session() as session:
         for (schema, name), condition in _DUE.items():
             bound = {"now": run.as_of} | (
                 {"before": published.as_of} if "$before" in condition else {}
             )
-            found = cursor.execute(
-                f"SELECT 1 FROM {schema}.{name} WHERE {condition} LIMIT 1", bound
-            ).fetchone()
-            if found:
+            if session.rows(f"SELECT 1 FROM {schema}.{name} WHERE {condition} LIMIT 1", bound):
                 return True
     return False

@@ -300,10 +300,10 @@ def recover_publication(warehouse: Warehouse) -> str | None:
 def _record(warehouse: Warehouse, manifest: Manifest) -> None:
     """Record a publication as its manifest tells it; again for the same set changes nothing."""
     warehouse.execute(_TABLES)
-    with warehouse.transaction() as cursor:
-        cursor.execute("DELETE FROM serving.publications WHERE set_name = ?", [manifest.set_name])
-        cursor.executemany(
-            "INSERT INTO serving.publications VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    with warehouse.transaction() as session:
+        session.execute("DELETE FROM serving.publications WHERE set_name = ?", [manifest.set_name])
+        session.insert(
+            "serving.publications",
             [
                 (
                     manifest.run_id,
@@ -319,7 +319,7 @@ def _record(warehouse: Warehouse, manifest: Manifest) -> None:
             ],
         )
         reached("publish.in_record")
-        cursor.execute(
+        session.execute(
             "UPDATE governance.runs SET status = 'published', published_set = ?, "
             "landing_high_water = ?, finished_at = coalesce(finished_at, ?) "
             "WHERE run_number = ? AND run_id = ?",
@@ -376,13 +376,7 @@ def _tables_of_roles(
     catalogue: Catalogue,
 ) -> dict[tuple[str, str], list[ServedTable]]:
     """The tables of each role and section, all of whose columns are declared."""
-    present = {
-        (schema, name)
-        for schema, name in warehouse.rows(
-            "SELECT table_schema, table_name FROM information_schema.tables "
-            "WHERE table_catalog = current_database()"
-        )
-    }
+    present = set(warehouse.relations())
     # What the project no longer has, such as the view of a segment that was taken back, may still
     # stand in the warehouse.
     offered = present & set(catalogue)

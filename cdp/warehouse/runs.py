@@ -88,30 +88,28 @@ def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None
     ensure_run_tables(warehouse)
     settings = warehouse.settings
     now = utc_now()
-    with warehouse.transaction() as cursor:
-        again = cursor.execute(
+    with warehouse.transaction() as session:
+        found = session.rows(
             "SELECT as_of, started_at FROM governance.runs WHERE run_id = ?", [run_id]
-        ).fetchone()
-        cursor.execute(
+        )
+        again = found[0] if found else None
+        session.execute(
             "UPDATE governance.runs SET status = 'failed', finished_at = ? "
             "WHERE status = 'running' AND run_id <> ?",
             [now, run_id],
         )
-        number = cursor.execute(
-            "SELECT coalesce(max(run_number), 0) + 1 FROM governance.runs"
-        ).fetchone()
-        assert number is not None
+        number = session.scalar("SELECT coalesce(max(run_number), 0) + 1 FROM governance.runs")
         as_of = again[0] if again else (settings.as_of or now)
         if again:
             # What a run of this id has published stays on record: recorded tables go by it.
-            cursor.execute(
+            session.execute(
                 "DELETE FROM governance.runs WHERE run_id = ? AND status <> 'published'", [run_id]
             )
-        cursor.execute(
+        session.execute(
             "INSERT INTO governance.runs VALUES "
             "(?, ?, ?, ?, NULL, 'running', ?, ?, NULL, NULL, ?, ?, ?, ?, ?)",
             [
-                number[0],
+                number,
                 run_id,
                 as_of,
                 again[1] if again else now,
@@ -124,7 +122,7 @@ def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None
                 ",".join(settings.internal_email_domains),
             ],
         )
-    return Run(number[0], run_id, as_of, again[1] if again else now, trigger)
+    return Run(number, run_id, as_of, again[1] if again else now, trigger)
 
 
 def current_run(warehouse: Warehouse) -> Run | None:
@@ -169,8 +167,7 @@ def record_gate(
     """Record a gate's checks as (name, passed, observed as JSON text without row values)."""
     now = utc_now()
     rows = [(stage, run.run_id, now, passed, name, seen) for name, passed, seen in results]
-    with warehouse.transaction() as cursor:
-        cursor.executemany("INSERT INTO governance.gate_results VALUES (?, ?, ?, ?, ?, ?)", rows)
+    warehouse.insert("governance.gate_results", rows)
 
 
 def stage_states(warehouse: Warehouse) -> dict[str, StageState]:
@@ -188,7 +185,7 @@ def stage_states(warehouse: Warehouse) -> dict[str, StageState]:
         ),
         gates AS (
             SELECT stage, run_id, validated_at, bool_and(passed) AS passed
-            FROM governance.gate_results GROUP BY ALL
+            FROM governance.gate_results GROUP BY stage, run_id, validated_at
         ),
         newest_gate AS (
             SELECT stage, arg_max(passed, validated_at) AS passed, max(validated_at) AS validated_at

@@ -32,9 +32,10 @@ from sqlglot import exp
 
 from cdp.config.personal_data import Column, PersonalData
 from cdp.config.roles import Role
+from cdp.warehouse.engines.embedded import CATALOG
 from cdp.warehouse.manifest import FileContent, TableContent, file_hash, sync
 from cdp.warehouse.model_catalogue import Catalogue, Model, warehouse_columns
-from cdp.warehouse.store import CATALOG, Warehouse
+from cdp.warehouse.store import Warehouse
 
 _CANDIDATE = "candidate"
 _BUCKET = 122_880
@@ -347,7 +348,7 @@ class SetWriter:
     @contextmanager
     def _attached(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor that stands in the file; at the end the file is whole and has no log."""
-        with self.warehouse.cursor() as cursor:
+        with self.warehouse.desk() as cursor:
             quoted = os.fspath(path).replace("'", "''")
             cursor.execute(f"ATTACH '{quoted}' AS {_CANDIDATE}")
             try:

@@ -1,35 +1,32 @@
-"""Opening and locking the embedded warehouse.
+"""The warehouse, whatever engine holds it, and the lock that makes one writer.
 
-Belongs here: the operating-system lock that makes one writer, the one DuckDB instance of the
-process, and attaching the warehouse file to it under a fixed catalogue name. Every other module
-works on cursors that this one hands out, so that dlt, dbt and Great Expectations share one
-configuration (DuckDB refuses a file to a second one) and encryption can be added in one place.
-Does not belong here: any table's meaning.
+Belongs here: what every engine can be asked (`Session`, `Warehouse`), the operating-system lock,
+and choosing the engine by the setting `target`. Does not belong here: how an engine does it
+(`cdp.warehouse.engines`), any table's meaning.
+
+Statements are written in DuckDB's dialect; another engine is given them in its own. Nothing that is
+written through a session asks which engine it is.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import duckdb
 from filelock import FileLock, Timeout
 
 from cdp.warehouse.settings import Settings
 
-CATALOG = "warehouse"
-"""The name under which the warehouse file is attached, whatever the file is called."""
-
-INSTANCE = ":memory:tributary"
-"""The process-wide DuckDB instance; DuckDB shares instances of one name inside a process."""
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 SCHEMAS = (
     "raw",
@@ -42,64 +39,132 @@ SCHEMAS = (
     "serving",
 )
 
+Table = tuple[str, str]
+"""Schema and name."""
+
+Relations = Mapping[Table, Mapping[str, str]]
+"""Tables and views, each with its columns in their order and their types by DuckDB's names."""
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+"""Values of a statement's `?` in their order, or of its `$name`."""
+
+Left = tuple[str, str, Parameters]
+"""Rows that a killed try may have left: their table, the condition on them, its parameters."""
+
 
 class WarehouseBusy(RuntimeError):
     """Another run holds the warehouse and did not finish in the time allowed."""
 
 
-class Warehouse:
-    """An opened warehouse, held by this process alone until it is closed."""
+class Session(ABC):
+    """Statements of one connection, which see the temporary tables that others of it have made."""
 
-    def __init__(self, settings: Settings, instance: duckdb.DuckDBPyConnection) -> None:
-        self.settings = settings
-        self._instance = instance
-
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own inside the shared instance, standing in the warehouse."""
-        cursor = self._instance.cursor()
-        cursor.execute(f"USE {CATALOG}")
-        return cursor
-
-    def execute(self, sql: str, params: Sequence[Any] | None = None) -> None:
+    @abstractmethod
+    def execute(self, sql: str, parameters: Parameters = None) -> None:
         """Run one statement, or several parted by semicolons when there are no parameters."""
-        with self.cursor() as cursor:
-            cursor.execute(sql, params)
 
-    def rows(self, sql: str, params: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        with self.cursor() as cursor:
-            return cursor.execute(sql, params).fetchall()
+    @abstractmethod
+    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """All rows of a query; moments are naive UTC."""
 
-    def scalar(self, sql: str, params: Sequence[Any] | None = None) -> Any:
+    @abstractmethod
+    def arrow(self, sql: str, parameters: Parameters = None) -> pa.Table:
+        """All rows of a query as an Arrow table; moments are naive UTC."""
+
+    @abstractmethod
+    def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows to a table, all of them or none."""
+
+    @abstractmethod
+    def temporary(self, name: str, query: str, parameters: Parameters = None) -> None:
+        """Keep the rows of a query under a name, in place of any other of that name."""
+
+    @abstractmethod
+    def lay(self, name: str, rows: pa.Table) -> None:
+        """Keep rows under a name, to be joined."""
+
+    @abstractmethod
+    def files(self, name: str, paths: Sequence[str]) -> None:
+        """Let Parquet files be read under a name."""
+
+    def scalar(self, sql: str, parameters: Parameters = None) -> Any:
         """The first column of the first row, or None when there is no row."""
-        with self.cursor() as cursor:
-            row = cursor.execute(sql, params).fetchone()
-        return None if row is None else row[0]
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
 
+
+class Warehouse(Session):
+    """An opened warehouse, held by this process alone until it is closed.
+
+    It is a session itself, whose statements may each run on a connection of their own.
+    """
+
+    failures: ClassVar[tuple[type[Exception], ...]]
+    """What the engine raises where a statement cannot be run."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def session(self) -> AbstractContextManager[Session]:
+        """A connection for statements that belong together."""
+
+    @abstractmethod
+    def transaction(self, undo: Sequence[Left] = ()) -> AbstractContextManager[Session]:
+        """A connection inside one transaction: committed at the end, rolled back on any error.
+
+        Args:
+            undo: what a killed try of the same may have left where the engine commits each
+                statement by itself, and is taken away there first. The last statement is what makes
+                the others count then, and whoever reads must go by it.
+        """
+
+    @abstractmethod
+    def desk(self) -> duckdb.DuckDBPyConnection:
+        """A connection of the embedded engine for rows that are in no warehouse yet."""
+
+    @abstractmethod
     def has_table(self, schema: str, name: str) -> bool:
         """Whether a table or view of that name exists."""
-        found = self.scalar(
-            "SELECT count(*) FROM information_schema.tables "
-            f"WHERE table_catalog = '{CATALOG}' AND table_schema = ? AND table_name = ?",
-            [schema, name],
-        )
-        return bool(found)
 
-    @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor inside one transaction: committed at the end, rolled back on any error."""
-        with self.cursor() as cursor:
-            cursor.execute("BEGIN TRANSACTION")
-            try:
-                yield cursor
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-            cursor.execute("COMMIT")
+    @abstractmethod
+    def relations(self) -> Relations:
+        """All tables and views."""
 
+    @abstractmethod
+    def views(self) -> frozenset[Table]:
+        """Which of them are views."""
+
+    @abstractmethod
     def checkpoint(self) -> None:
-        """Fold the write-ahead log into the file."""
-        self.execute(f"CHECKPOINT {CATALOG}")
+        """Put what has been written into the form in which it is read fastest."""
+
+    # A session's methods, each on a connection of its own.
+
+    def execute(self, sql: str, parameters: Parameters = None) -> None:
+        with self.session() as session:
+            session.execute(sql, parameters)
+
+    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        with self.session() as session:
+            return session.rows(sql, parameters)
+
+    def arrow(self, sql: str, parameters: Parameters = None) -> pa.Table:
+        with self.session() as session:
+            return session.arrow(sql, parameters)
+
+    def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self.transaction() as session:
+            session.insert(table, rows)
+
+    def temporary(self, name: str, query: str, parameters: Parameters = None) -> None:
+        raise TypeError("what is temporary is of one session; open one with `session()`")
+
+    def lay(self, name: str, rows: pa.Table) -> None:
+        raise TypeError("what is temporary is of one session; open one with `session()`")
+
+    def files(self, name: str, paths: Sequence[str]) -> None:
+        raise TypeError("what is temporary is of one session; open one with `session()`")
 
 
 _HELD = threading.RLock()
@@ -130,7 +195,7 @@ def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Ite
             raise WarehouseBusy(_busy(wait, _holder(settings))) from error
         try:
             _say_who_holds(settings)
-            with _attached(settings, until) as warehouse:
+            with _opened(settings, until) as warehouse:
                 yield warehouse
         finally:
             _holder_file(settings).unlink(missing_ok=True)
@@ -167,75 +232,12 @@ def _busy(wait: float, holder: str) -> str:
     )
 
 
-@contextmanager
-def _attached(settings: Settings, until: float) -> Iterator[Warehouse]:
-    spill = _empty_spill(settings)
-    instance = duckdb.connect(INSTANCE)
-    try:
-        instance.execute(f"SET memory_limit = {_text(settings.memory_limit)}")
-        instance.execute(f"SET threads = {int(settings.threads)}")
-        instance.execute(f"SET temp_directory = {_text(os.fspath(spill))}")
-        # Anything but UTC would make the meaning of a cast depend on the machine. For the instance,
-        # since a setting of one session is not that of the cursors made from it.
-        instance.execute("SET GLOBAL TimeZone = 'UTC'")
-        # The log of a large load is folded in by an explicit checkpoint, not in its midst.
-        instance.execute("SET checkpoint_threshold = '256MB'")
-        _attach(instance, settings, until)
-        try:
-            warehouse = Warehouse(settings, instance)
-            for schema in SCHEMAS:
-                warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {CATALOG}.{schema}")
-            yield warehouse
-        finally:
-            _detach(instance)
-    finally:
-        instance.close()
+def _opened(settings: Settings, until: float) -> AbstractContextManager[Warehouse]:
+    """The target's engine. Each is imported by who needs it, for its packages may be missing."""
+    if settings.target == "spark":
+        from cdp.warehouse.engines import lake
 
+        return lake.opened(settings)
+    from cdp.warehouse.engines import embedded
 
-def _empty_spill(settings: Settings) -> Path:
-    """The folder for what memory does not hold, without what a killed process has left in it: rows
-    of people that nothing else would ever take away. The caller holds the lock."""
-    spill = settings.home / "spill"
-    shutil.rmtree(spill, ignore_errors=True)
-    spill.mkdir(mode=0o700, exist_ok=True)
-    return spill
-
-
-def _attach(instance: duckdb.DuckDBPyConnection, settings: Settings, until: float) -> None:
-    """Attach the file, waiting for a program that reads it past our lock: a shell, say.
-
-    Raises:
-        WarehouseBusy: that program had it open for all the time allowed.
-    """
-    while True:
-        try:
-            instance.execute(f"ATTACH {_text(os.fspath(settings.warehouse_file))} AS {CATALOG}")
-        except duckdb.IOException as error:
-            if "Could not set lock on file" not in str(error):
-                raise
-            if time.monotonic() >= until:
-                holder = _HOLDER.search(str(error))
-                raise WarehouseBusy(
-                    f"another program has {settings.warehouse_file} open"
-                    + (f" ({holder[1]})" if holder else "")
-                    + "; close it there and run again, and look at what is published instead"
-                ) from error
-            time.sleep(0.2)
-        else:
-            return
-
-
-_HOLDER = re.compile(r"Conflicting lock is held in (.+?\(PID \d+\))")
-
-
-def _detach(instance: duckdb.DuckDBPyConnection) -> None:
-    """Let go of the file; a checkpoint first, so that it stands alone without its log."""
-    # Where another cursor has an open transaction, the log keeps what was committed.
-    with suppress(duckdb.Error):
-        instance.execute(f"CHECKPOINT {CATALOG}")
-    instance.execute("USE memory")
-    instance.execute(f"DETACH {CATALOG}")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return embedded.opened(settings, until)

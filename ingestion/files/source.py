@@ -102,10 +102,10 @@ def _table(
     path = task.file.path
     batches: Iterator[TableRows]
     if stream.format == "csv":
-        batches = read_csv(opened, path, reading.cursor, ending, reading.delimiter)  # type: ignore[arg-type]
+        batches = read_csv(opened, path, reading.desk, ending, reading.delimiter)  # type: ignore[arg-type]
     elif stream.format == "parquet" or path.endswith(".parquet"):
         messages = stream.format == "segment"
-        batches = read_parquet(opened, path, reading.cursor, messages=messages)  # type: ignore[arg-type]
+        batches = read_parquet(opened, path, reading.desk, messages=messages)  # type: ignore[arg-type]
     else:
         batches = read_json(opened, path, ending)  # type: ignore[arg-type]
     for batch in batches:

@@ -43,7 +43,7 @@ def test_expectations_on_a_table_of_the_warehouse_work_through_the_cursor(
     """Not only on the measures: rows are read, counted and compared as on any engine."""
     import great_expectations as gx
 
-    with tiny.store.cursor() as cursor, datasource(cursor) as warehouse:
+    with tiny.store.desk() as cursor, datasource(cursor) as warehouse:
         asset = warehouse.add_table_asset("p", table_name=PROFILES[1], schema_name=PROFILES[0])
         batch = asset.add_batch_definition_whole_table("p").get_batch()
         suite = gx.ExpectationSuite(
@@ -67,7 +67,7 @@ def test_without_the_buffering_cursor_great_expectations_loses_its_results(
     from duckdb_engine import ConnectionWrapper
     from sqlalchemy.pool import StaticPool
 
-    with tiny.store.cursor() as cursor:
+    with tiny.store.desk() as cursor:
         context: Any = gx.get_context(mode="ephemeral")
         warehouse = context.data_sources.add_sql(
             "plain",
@@ -83,13 +83,13 @@ def test_without_the_buffering_cursor_great_expectations_loses_its_results(
         assert not batch.validate(suite, result_format="BOOLEAN_ONLY").success
 
 
-def test_the_cursor_is_the_callers_and_stays_open(tiny: TinyWarehouse) -> None:
+def test_a_judgement_leaves_nothing_behind(tiny: TinyWarehouse) -> None:
     from expectations.checks import Check
 
     check = Check("has rows", "profiles.dim_profiles", "count(*)", "profiles.dim_profiles", low=1)
-    with tiny.store.cursor() as cursor:
-        tables = {PROFILES: {"profile_id": "BIGINT"}}
-        (result,) = judge(cursor, "profiles", measure(cursor, [check], tables))
+    tables = {PROFILES: {"profile_id": "BIGINT"}}
+    with tiny.store.desk() as cursor:
+        (result,) = judge(tiny.store, "profiles", measure(tiny.store, [check], tables))
         assert cursor.execute("SELECT count(*) FROM profiles.dim_profiles").fetchone() == (2,)
         assert cursor.execute(
             "SELECT count(*) FROM duckdb_tables() WHERE temporary"

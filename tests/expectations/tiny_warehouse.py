@@ -409,6 +409,6 @@ def open_tiny(home: Path) -> Iterator[TinyWarehouse]:
         run = current_run(store)
         tiny = TinyWarehouse(store, run or begin_run(store, "run-1", "test"))
         if run is None:
-            with store.transaction() as cursor:
+            with store.desk() as cursor:
                 tiny.fill(cursor)
         yield tiny

@@ -168,7 +168,7 @@ class Landed:
                 mine = [row for row in rows if row.source == source]
                 if mine:
                     table = _envelopes(mine, number)
-                    with warehouse.cursor() as cursor:
+                    with warehouse.desk() as cursor:
                         cursor.register("fresh_rows", table)
                         cursor.execute(f"INSERT INTO raw.{source} BY NAME FROM fresh_rows")
                         cursor.unregister("fresh_rows")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from cdp.warehouse.settings import Settings
 
@@ -48,7 +49,9 @@ def session_properties(settings: Settings) -> dict[str, str]:
     """The properties of the session: the project's own, then those of the deployment over them."""
     jars = ",".join(str(jar) for jar in sorted(settings.spark_jars.glob("*.jar")))
     home = settings.spark_dir
-    catalogue = settings.spark_metastore_url or f"jdbc:derby:;databaseName={home}/catalogue;create=true"
+    catalogue = (
+        settings.spark_metastore_url or f"jdbc:derby:;databaseName={home}/catalogue;create=true"
+    )
     local = _LOCAL if settings.spark_master.startswith("local") else {}
     return {
         **_ANSWERS,
@@ -70,19 +73,73 @@ def session_properties(settings: Settings) -> dict[str, str]:
     }
 
 
+@contextmanager
+def session_of(settings: Settings) -> Iterator[SparkSession]:
+    """The one session of this process, for the block.
+
+    It ends with the block where its catalogue is embedded, which nobody else could open otherwise;
+    inside `kept_running` it stays for the next one.
+    """
+    global _running
+    if _running is not None and _running[0] != _identity(settings):
+        stop_session()
+    if _running is None:
+        _running = _identity(settings), start_session(settings)
+    try:
+        yield _running[1]
+    finally:
+        if not _keepers and settings.spark_metastore_url is None:
+            stop_session()
+
+
+@contextmanager
+def kept_running() -> Iterator[None]:
+    """For a process that opens one lake several times and shares it with nobody meanwhile."""
+    global _keepers
+    _keepers += 1
+    try:
+        yield
+    finally:
+        _keepers -= 1
+        if not _keepers:
+            stop_session()
+
+
+_running: tuple[tuple[object, ...], SparkSession] | None = None
+_keepers = 0
+
+
+def _identity(settings: Settings) -> tuple[object, ...]:
+    return (settings.home, settings.spark_master, tuple(session_properties(settings).items()))
+
+
 def start_session(settings: Settings) -> SparkSession:
-    """The session of this process, started where there is none yet."""
+    """Start the session of this process."""
     # Imported by who needs it: the package is a part that not every deployment has.
     from pyspark.sql import SparkSession
 
     # Its log repeats each error that is raised anyway, with whatever values its text holds.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
-    Path(settings.spark_dir).mkdir(parents=True, exist_ok=True)
+    settings.spark_dir.mkdir(parents=True, exist_ok=True)
     builder = SparkSession.builder.master(settings.spark_master)
     for name, value in session_properties(settings).items():
         builder = builder.config(name, value)
     session: SparkSession = builder.enableHiveSupport().getOrCreate()
     session.sparkContext.setLogLevel("OFF")
     # The property of that name is read by `spark-submit` alone; workers would take any python3.
-    session.sparkContext.pythonExec = session.conf.get("spark.pyspark.python")
+    session.sparkContext.pythonExec = session.conf.get("spark.pyspark.python") or sys.executable
     return session
+
+
+def stop_session() -> None:
+    """End the session, and let go of the embedded catalogue."""
+    global _running
+    if _running is None:
+        return
+    (_, session), _running = _running, None
+    # The one way to close an embedded Derby is to ask for it and be told so by an exception.
+    java: Any = session.sparkContext._jvm
+    closing = java.java.sql.DriverManager
+    session.stop()
+    with suppress(Exception):
+        closing.getConnection("jdbc:derby:;shutdown=true")

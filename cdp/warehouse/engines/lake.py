@@ -1,0 +1,214 @@
+"""The lake: Delta tables that Spark reads and writes.
+
+Belongs here: a Spark session as the warehouse's, and the types of its columns by DuckDB's names.
+Does not belong here: the session's properties (`spark_session`), the dialect (`translation`).
+
+Delta commits each statement by itself and has no transaction over several tables. So a transaction
+here is an order: what a killed try may have left is taken away first, and the last statement is
+what makes the others count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
+
+from cdp.warehouse.engines.spark_session import session_of
+from cdp.warehouse.engines.translation import literal, translated
+from cdp.warehouse.settings import Settings
+from cdp.warehouse.store import (
+    SCHEMAS,
+    Left,
+    Parameters,
+    Relations,
+    Session,
+    Table,
+    Warehouse,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+DIALECT = "spark"
+
+_AS_LITERALS = 500
+"""Up to so many rows are written into the statement itself, which costs no job of their own."""
+
+
+class LakeSession(Session):
+    """Statements of the one Spark session; what is temporary is a view whose rows are kept."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self.spark = spark
+
+    def frame(self, sql: str, parameters: Parameters = None) -> DataFrame:
+        """The rows of a query, or what a statement answers, as Spark has them."""
+        (statement,) = translated(sql, DIALECT, parameters)
+        return self.spark.sql(statement)
+
+    def execute(self, sql: str, parameters: Parameters = None) -> None:
+        for statement in translated(sql, DIALECT, parameters):
+            self.spark.sql(statement)
+
+    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        columns = [column.to_pylist() for column in self.arrow(sql, parameters).columns]
+        return list(zip(*columns, strict=True))
+
+    def arrow(self, sql: str, parameters: Parameters = None) -> pa.Table:
+        return _naive(self.frame(sql, parameters).toArrow())
+
+    def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        if not rows:
+            return
+        if len(rows) > _AS_LITERALS:
+            for first in range(0, len(rows), _AS_LITERALS):
+                self.insert(table, rows[first : first + _AS_LITERALS])
+            return
+        values = ", ".join(
+            "(" + ", ".join(literal(value).sql(dialect=DIALECT) for value in row) + ")"
+            for row in rows
+        )
+        self.spark.sql(f"INSERT INTO {table} VALUES {values}")
+
+    def temporary(self, name: str, query: str, parameters: Parameters = None) -> None:
+        (statement,) = translated(query, DIALECT, parameters)
+        # A view is computed anew wherever it is read, and what it reads may have changed by then.
+        kept = self.spark.sql(statement).localCheckpoint(eager=True)
+        kept.createOrReplaceTempView(name)
+
+    def lay(self, name: str, rows: pa.Table) -> None:
+        self.spark.createDataFrame(_zoned(rows)).createOrReplaceTempView(name)
+
+    def files(self, name: str, paths: Sequence[str]) -> None:
+        self.spark.read.parquet(*paths).createOrReplaceTempView(name)
+
+
+class Lake(Warehouse):
+    """The lake of a deployment."""
+
+    failures = (PySparkException, Py4JJavaError)
+
+    def __init__(self, settings: Settings, spark: SparkSession) -> None:
+        super().__init__(settings)
+        self.spark = spark
+
+    @cached_property
+    def _instance(self) -> duckdb.DuckDBPyConnection:
+        instance = duckdb.connect(":memory:")
+        instance.execute(f"SET threads = {int(self.settings.threads)}")
+        instance.execute("SET GLOBAL TimeZone = 'UTC'")
+        return instance
+
+    def desk(self) -> duckdb.DuckDBPyConnection:
+        return self._instance.cursor()
+
+    @contextmanager
+    def session(self) -> Iterator[LakeSession]:
+        yield LakeSession(self.spark)
+
+    @contextmanager
+    def transaction(self, undo: Sequence[Left] = ()) -> Iterator[LakeSession]:
+        session = LakeSession(self.spark)
+        for table, condition, parameters in undo:
+            # Looking costs a tenth of deleting nothing.
+            if session.rows(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
+                session.execute(f"DELETE FROM {table} WHERE {condition}", parameters)
+        yield session
+
+    def frame(self, query: str) -> DataFrame:
+        """The rows of a query as Spark has them, for tools that take them so."""
+        return LakeSession(self.spark).frame(query)
+
+    def has_table(self, schema: str, name: str) -> bool:
+        return bool(self.spark.catalog.tableExists(f"{schema}.{name}"))
+
+    def relations(self) -> Relations:
+        return _Relations(self.spark, self._listed())
+
+    def views(self) -> frozenset[Table]:
+        return frozenset(table for table, is_view in self._listed().items() if is_view)
+
+    def checkpoint(self) -> None:
+        """A commit of Delta is whole as it is."""
+
+    def _listed(self) -> dict[Table, bool]:
+        """Every table and view of the stages' schemas: whether it is a view."""
+        found: dict[Table, bool] = {}
+        for schema in SCHEMAS:
+            views = {row.viewName for row in self.spark.sql(f"SHOW VIEWS IN {schema}").collect()}
+            for row in self.spark.sql(f"SHOW TABLES IN {schema}").collect():
+                if not row.isTemporary:
+                    found[schema, row.tableName] = row.tableName in views
+        return found
+
+
+class _Relations(Mapping[Table, Mapping[str, str]]):
+    """Tables whose columns are looked up when they are asked for, each by a call of its own."""
+
+    def __init__(self, spark: SparkSession, tables: Mapping[Table, bool]) -> None:
+        self._spark = spark
+        self._tables = tables
+        self._known: dict[Table, dict[str, str]] = {}
+
+    def __getitem__(self, table: Table) -> Mapping[str, str]:
+        if table not in self._tables:
+            raise KeyError(table)
+        if table not in self._known:
+            schema = self._spark.table(".".join(table)).schema
+            self._known[table] = {
+                field.name: type_name(field.dataType.simpleString()) for field in schema.fields
+            }
+        return self._known[table]
+
+    def __iter__(self) -> Iterator[Table]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+
+_TYPES = {
+    "string": "VARCHAR",
+    "int": "INTEGER",
+    "binary": "BLOB",
+    "timestamp_ntz": "TIMESTAMP",
+}
+
+
+def type_name(kind: str) -> str:
+    """The name that DuckDB has for a type of Spark."""
+    return _TYPES.get(kind, kind.upper())
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Lake]:
+    """The lake, with its schemas, until the end of the block; the caller holds the lock."""
+    with session_of(settings) as spark:
+        for schema in SCHEMAS:
+            spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        yield Lake(settings, spark)
+
+
+def _naive(rows: pa.Table) -> pa.Table:
+    """The rows with moments as the warehouse keeps them: of UTC, without a zone."""
+    return _moments(rows, None)
+
+
+def _zoned(rows: pa.Table) -> pa.Table:
+    """The rows with moments as Spark takes them for such: of UTC, and saying so."""
+    return _moments(rows, "UTC")
+
+
+def _moments(rows: pa.Table, zone: str | None) -> pa.Table:
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            moments = rows.column(index).cast(pa.timestamp("us", tz=zone))
+            rows = rows.set_column(index, field.name, moments)
+    return rows

@@ -1,0 +1,146 @@
+"""Statements of the core in the dialect of the engine at hand.
+
+Belongs here: turning a statement that is written for DuckDB, the default, into another engine's,
+and putting its parameters in. Pure: text to text. Does not belong here: running anything; the
+models, whose differences are macros of the dbt project.
+
+Parameters become literals of the typed tree, quoted by the generator of the dialect, and never text
+of a statement: not every engine binds them (Spark's parser under Delta does not).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+_HINT = re.compile(r"\s+USING COMPRESSION \w+", re.IGNORECASE)
+"""How DuckDB is to store a column; nothing that another engine knows."""
+
+
+def translated(sql: str, dialect: str, parameters: Parameters = None) -> list[str]:
+    """The statements of a text in a dialect, with their parameters in place.
+
+    Args:
+        sql: one statement, or several parted by semicolons, for DuckDB.
+        parameters: of the one statement: in the order of its `?`, or by the names of its `$name`.
+
+    Raises:
+        sqlglot.errors.ParseError: the text is no SQL.
+        LookupError: a parameter has no value.
+    """
+    names, given = _named(sql, parameters)
+    statements = []
+    for statement in _parsed(names):
+        tree = _listed(_bound(statement.copy(), given))
+        statements.append(_typed(tree, dialect).sql(dialect=dialect))
+    return statements
+
+
+@lru_cache(maxsize=512)
+def _parsed(sql: str) -> tuple[exp.Expr, ...]:
+    statements = sqlglot.parse(_HINT.sub("", sql), dialect="duckdb")
+    return tuple(_flattened(each) for each in statements if each is not None)
+
+
+def _named(sql: str, parameters: Parameters) -> tuple[str, Mapping[str, Any]]:
+    """The text with a name for each `?`: a tree does not tell in which order they stood."""
+    if parameters is None:
+        return sql, {}
+    if isinstance(parameters, Mapping):
+        return sql, parameters
+    parts: list[str] = []
+    names: list[str] = []
+    last = 0
+    for token in sqlglot.tokenize(sql, read="duckdb"):
+        if token.token_type is TokenType.PLACEHOLDER:
+            names.append(f"p{len(names)}")
+            parts += [sql[last : token.start], f"${names[-1]}"]
+            last = token.end + 1
+    if len(names) != len(parameters):
+        raise LookupError(f"{len(names)} parameters are asked for, {len(parameters)} are given")
+    return "".join(parts) + sql[last:], dict(zip(names, parameters, strict=True))
+
+
+def _flattened(tree: exp.Expr) -> exp.Expr:
+    """`(a, b) IN (SELECT (c, d) …)`: DuckDB compares structs there, every other engine columns."""
+    for membership in tree.find_all(exp.In):
+        query = membership.args.get("query")
+        select = query.this if isinstance(query, exp.Subquery) else query
+        if isinstance(membership.this, exp.Tuple) and isinstance(select, exp.Select):
+            (only, *others) = select.expressions
+            if isinstance(only, exp.Tuple) and not others:
+                select.set("expressions", only.expressions)
+    return tree
+
+
+def _bound(tree: exp.Expr, parameters: Mapping[str, Any]) -> exp.Expr:
+    """The tree with values in the place of `$name`."""
+    for node in list(tree.find_all(exp.Parameter, exp.Placeholder)):
+        if node.name not in parameters:
+            raise LookupError(f"no value is given for ${node.name}")
+        node.replace(literal(parameters[node.name]))
+    return tree
+
+
+def _listed(tree: exp.Expr) -> exp.Expr:
+    """`x IN (SELECT unnest([…]))` as a list, which every engine takes; an empty one has nothing."""
+    for membership in list(tree.find_all(exp.In)):
+        query = membership.args.get("query")
+        select = query.this if isinstance(query, exp.Subquery) else query
+        if not isinstance(select, exp.Select) or select.args.get("from_"):
+            continue
+        array = select.find(exp.Array)
+        if array is not None and len(select.expressions) == 1:
+            values = array.expressions or [exp.null()]
+            membership.replace(exp.In(this=membership.this, expressions=values))
+    return tree
+
+
+_TYPES = {
+    # A moment without a zone is of UTC everywhere here, and so is every session's zone.
+    "spark": {
+        exp.DataType.Type.TIMESTAMP: "TIMESTAMPTZ",
+        exp.DataType.Type.TIMESTAMPNTZ: "TIMESTAMPTZ",
+        exp.DataType.Type.INT128: "DECIMAL(38, 0)",
+    },
+    "snowflake": {exp.DataType.Type.INT128: "DECIMAL(38, 0)"},
+    "bigquery": {exp.DataType.Type.INT128: "BIGDECIMAL"},
+}
+
+
+def _typed(tree: exp.Expr, dialect: str) -> exp.Expr:
+    """The tree with the dialect's types where the generator knows none or another than is meant."""
+    for node in list(tree.find_all(exp.DataType)):
+        if (other := _TYPES.get(dialect, {}).get(node.this)) is not None:
+            node.replace(exp.DataType.build(other))
+    return tree
+
+
+def literal(value: Any) -> exp.Expr:
+    """A value as a node of a statement."""
+    if value is None:
+        return exp.null()
+    if isinstance(value, bool):
+        return exp.Boolean(this=value)
+    if isinstance(value, int | float | Decimal):
+        number = exp.Literal.number(abs(value))
+        return exp.Neg(this=number) if value < 0 else number
+    if isinstance(value, datetime):
+        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "timestamp")
+    if isinstance(value, date):
+        return exp.cast(exp.Literal.string(value.isoformat()), "date")
+    if isinstance(value, str):
+        return exp.Literal.string(value)
+    if isinstance(value, list | tuple):
+        return exp.Array(expressions=[literal(each) for each in value])
+    raise TypeError(f"a parameter cannot be a {type(value).__name__}")

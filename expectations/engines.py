@@ -1,0 +1,60 @@
+"""Great Expectations on the engine that holds the warehouse.
+
+Belongs here: which of its engines validates, by the target, and handing it a query of the
+warehouse. Does not belong here: what is expected (a suite is the same for all), how one engine is
+opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from cdp.warehouse.store import Warehouse
+from expectations.duckdb_connection import datasource
+
+if TYPE_CHECKING:
+    from cdp.warehouse.engines.lake import Lake
+
+
+def batch_of(warehouse: Warehouse, name: str, query: str) -> AbstractContextManager[Any]:
+    """The rows of a query as a batch that a suite can be validated on."""
+    return _ENGINES[warehouse.settings.target](warehouse, name, query)
+
+
+@contextmanager
+def _by_duckdb(warehouse: Warehouse, name: str, query: str) -> Iterator[Any]:
+    with warehouse.desk() as cursor, datasource(cursor) as source:
+        asset = source.add_query_asset(name, query=query)
+        yield asset.add_batch_definition_whole_table(name).get_batch()
+
+
+@contextmanager
+def _by_spark(warehouse: Warehouse, name: str, query: str) -> Iterator[Any]:
+    source = _spark_source()
+    asset = source.add_dataframe_asset(name)
+    try:
+        definition = asset.add_batch_definition_whole_dataframe(name)
+        frame = cast("Lake", warehouse).frame(query)
+        yield definition.get_batch(batch_parameters={"dataframe": frame})
+    finally:
+        source.delete_asset(name)
+
+
+@cache
+def _spark_source() -> Any:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context: Any = gx.get_context(mode="ephemeral")
+    context.enable_analytics(False)
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context.data_sources.add_spark("warehouse")
+
+
+_ENGINES: Mapping[str, Callable[[Warehouse, str, str], AbstractContextManager[Any]]] = {
+    "duckdb": _by_duckdb,
+    "spark": _by_spark,
+}
