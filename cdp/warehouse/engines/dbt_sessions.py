@@ -52,12 +52,10 @@ def keep(name: str, frame: DataFrame) -> None:
 
 
 def _session() -> SparkSession:
+    """The session of the process; the active one is a thread's, and dbt works in threads."""
     from pyspark.sql import SparkSession
 
-    session = SparkSession.getActiveSession()
-    if session is None:
-        raise RuntimeError("no Spark session has been started in this process")
-    return session
+    return SparkSession.builder.getOrCreate()
 
 
 def _execute(cursor: Any, sql: str, *parameters: Any) -> None:

@@ -193,5 +193,7 @@ class _SparkFrame(Frame):
         from pyspark.sql.pandas.types import from_arrow_schema
 
         assert isinstance(other, _SparkFrame)
-        together = self._rows.groupBy(key).cogroup(other._rows.groupBy(key))
+        # Named anew, since Spark cannot tell apart columns that both frames have from one table.
+        one, another = (rows.toDF(*rows.columns) for rows in (self._rows, other._rows))
+        together = one.groupBy(key).cogroup(another.groupBy(key))
         return together.applyInArrow(step, from_arrow_schema(schema))

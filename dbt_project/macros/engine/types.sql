@@ -15,8 +15,18 @@
     {%- elif type == 'varchar' -%}
         nullif({{ trimmed(expression) }}, '')
     {%- else -%}
-        {{ try_cast_to(expression, type) }}
+        {{ text_as(expression, type) }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- Text as a number or a date; null where it cannot be read. -#}
+{% macro text_as(text, type) -%}
+    {{ return(adapter.dispatch('text_as', 'tributary')(text, type)) }}
+{%- endmacro %}
+
+{% macro default__text_as(text, type) -%}
+    {{ try_cast_to(text, type) }}
 {%- endmacro %}
 
 

@@ -24,37 +24,42 @@
 
 
 {#- Each path is read by itself: parsing once, into a variant, would put the names of objects in another
-    order and take nothing from an object that has a name twice. -#}
+    order and take nothing from an object that has a name twice. The case keeps the optimiser from reading
+    a path anew wherever its field is used. -#}
 {% macro spark__json_fields(column, paths) -%}
-    {{ column }}
+    case
+        when {{ column }} is not null then array(
+            {%- for path in paths %}
+            {{ spark_json_text(column, path) }}{{ "," if not loop.last }}
+            {%- endfor %}
+        )
+    end
 {%- endmacro %}
 
 {% macro spark__json_field(fields, paths, index) -%}
-    {{ spark_json_text(fields, paths[index]) }}
+    {{ fields }}[{{ index }}]
 {%- endmacro %}
 
 
 {% macro spark__json_id(column, fields, paths, index) -%}
     {#- Large and small numbers are written by the engine's own rule, 12345678.5 as 1.23456785E7. -#}
-    {%- set text = spark_json_text(fields, paths[index]) -%}
+    {%- set text = spark__json_field(fields, paths, index) -%}
+    {%- set odd = text_literal('^([\\[{]|(true|false)$|-?[0-9][.][0-9]+E-?[0-9]+$)') -%}
     nullif({{ spark__trimmed(
-        'case when ' ~ text ~ " rlike '^([\\\\[{]|(true|false)$)' then case when "
-        ~ spark_json_type(column, paths[index]) ~ " = 'STRING' then " ~ text ~ ' end'
-        ~ ' when ' ~ text ~ " rlike '^-?[0-9][.][0-9]+E-?[0-9]+$' and "
-        ~ spark_json_type(column, paths[index]) ~ " <> 'STRING' then "
-        ~ spark_plain_number(text)
-        ~ ' else ' ~ text ~ ' end'
+        'case when not ' ~ text ~ ' rlike ' ~ odd ~ ' then ' ~ text
+        ~ ' when ' ~ spark_json_type(column, paths[index]) ~ " = 'STRING' then " ~ text
+        ~ ' else ' ~ spark_plain_number(text) ~ ' end'
     ) }}, '')
 {%- endmacro %}
 
-{#- A number in the engine's scientific form as other engines write it: in full between 1e-6 and 1e21. -#}
+{#- A number in the engine's scientific form as other engines write it: in full from 1e-6 to 1e21. Null for
+    what is no number. -#}
 {% macro spark_plain_number(text) -%}
-    {%- set value = 'cast(' ~ text ~ ' as double)' -%}
+    {%- set value = 'abs(try_cast(' ~ text ~ ' as double))' -%}
     {{ return(
-        'case when abs(' ~ value ~ ') < 1e21 and abs(' ~ value ~ ') >= 1e7 then '
-        ~ "regexp_replace(cast(cast(" ~ text ~ " as decimal(38, 16)) as string), '[.]?0+$', '') "
-        ~ "|| case when cast(" ~ text ~ " as decimal(38, 16)) = cast(" ~ text ~ " as decimal(38, 0)) then '.0' else '' end "
-        ~ "else lower(replace(" ~ text ~ ", '.0E', 'E')) end"
+        'case when ' ~ value ~ ' is null then null when ' ~ value ~ ' >= 1e-6 and ' ~ value ~ ' < 1e21 then regexp_replace(cast(try_cast('
+        ~ text ~ ' as decimal(38, 16)) as string), ' ~ text_literal('([.][0-9]*?[1-9])0+$|([.]0)0+$') ~ ", '$1$2') "
+        ~ 'else lower(replace(' ~ text ~ ", '.0E', 'E')) end"
     ) }}
 {%- endmacro %}
 

@@ -4,14 +4,22 @@
 
 
 {% macro spark__try_cast_to(expression, type) -%}
-    {%- if type == 'date' -%}
-        {#- The engine takes a year alone for a date. -#}
-        try_cast(case when {{ expression }} rlike '^\\s*[0-9]{1,5}-[0-9]{1,2}-[0-9]{1,2}([ T]|\\s*$)' then trim({{ expression }}) end as date)
-    {%- elif type in ('bigint', 'integer') -%}
+    {%- if type in ('bigint', 'integer') -%}
         {#- The engine cuts off what others round, and reads no fraction in text. -#}
         try_cast(round(try_cast({{ expression }} as decimal(38, 9)), 0) as {{ type }})
     {%- else -%}
         try_cast({{ expression }} as {{ type_named(type) }})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro spark__text_as(text, type) -%}
+    {%- if type == 'date' -%}
+        {#- The engine takes a year alone for a date. -#}
+        try_cast(replace(regexp_extract({{ text }}, {{ text_literal('^ *([0-9]{1,5}([-/])[0-9]{1,2}\\2[0-9]{1,2})(?![0-9])(?! *[(])') }}, 1), '/', '-') as date)
+    {%- else -%}
+        {#- The engine takes digits of every script for digits. -#}
+        case when {{ text }} rlike {{ text_literal('^[\\s0-9.eE+-]+$') }} then {{ spark__try_cast_to(text, type) }} end
     {%- endif -%}
 {%- endmacro %}
 
