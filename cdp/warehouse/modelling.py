@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
+from cdp.warehouse.engines.embedded import CATALOG, INSTANCE
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import CHANGED_MEANWHILE, Run, logic_hash, mark_stage
 from cdp.warehouse.settings import Settings
-from cdp.warehouse.store import CATALOG, INSTANCE, Warehouse
+from cdp.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -68,7 +69,7 @@ class BuildReport:
 class Models:
     """The dbt project of a deployment, parsed once and built stage by stage."""
 
-    _kept: ClassVar[dict[tuple[Path, str], Manifest]] = {}
+    _kept: ClassVar[dict[tuple[Path, str, str], Manifest]] = {}
 
     def __init__(self, settings: Settings, project: Path, logic: str | None = None) -> None:
         """
@@ -99,7 +100,8 @@ class Models:
         return manifest
 
     def _parsed(self) -> Manifest:
-        key = (self.project, self.fingerprint())
+        # A parsed project is of one engine: it names its relations and chooses its macros.
+        key = (self.project, self.fingerprint(), self.settings.target)
         # Put in again at the end, so that the first is the one that nobody has asked for longest.
         manifest = self._kept.pop(key, None) or self._invoke(["parse"], manifest=None).result
         self._kept[key] = manifest
@@ -189,9 +191,7 @@ class Models:
         # dbt takes seconds to import, which a reader of profiles or settings should not pay.
         from dbt.cli.main import dbtRunner
 
-        from cdp.warehouse.dbt_columns import ask_for_columns_directly
-
-        ask_for_columns_directly()
+        _PREPARED[self.settings.target]()
 
         def heard(event: Any) -> None:
             if on_node and event.info.name == "NodeFinished":
@@ -222,6 +222,22 @@ class Models:
         raise ModelsFailed(
             f"dbt could not {arguments[0]} the project at {self.project}: {_cause(error)}"
         ) from error
+
+
+def _prepare_duckdb() -> None:
+    from cdp.warehouse.dbt_columns import ask_for_columns_directly
+
+    ask_for_columns_directly()
+
+
+def _prepare_spark() -> None:
+    from cdp.warehouse.engines.dbt_sessions import run_on_the_session
+
+    run_on_the_session()
+
+
+_PREPARED = {"duckdb": _prepare_duckdb, "spark": _prepare_spark}
+"""What this process does to dbt's adapter before it is used."""
 
 
 def _finished(event: Any) -> NodeResult:
@@ -284,22 +300,12 @@ def _first_lines(message: str) -> str:
 
 
 def _write_profile(settings: Settings) -> Path:
-    """Give dbt the store's own instance: same name, same attached catalogue."""
+    """Give dbt the engine that this process has opened."""
     profile = {
         "tributary": {
             "target": settings.target,
-            "outputs": {
-                "duckdb": {
-                    "type": "duckdb",
-                    "path": INSTANCE,
-                    "database": CATALOG,
-                    "schema": "main",
-                    # One model at a time: each uses all threads of the engine by itself.
-                    "threads": 1,
-                    "attach": [{"path": os.fspath(settings.warehouse_file), "alias": CATALOG}],
-                    "settings": {"TimeZone": "UTC"},
-                }
-            },
+            # One model at a time: each uses all threads of the engine by itself.
+            "outputs": {settings.target: {**_OUTPUTS[settings.target](settings), "threads": 1}},
         }
     }
     settings.dbt_dir.mkdir(parents=True, exist_ok=True)
@@ -308,6 +314,26 @@ def _write_profile(settings: Settings) -> Path:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
     return settings.dbt_dir
+
+
+def _embedded(settings: Settings) -> dict[str, Any]:
+    """The store's own instance: same name, same attached catalogue."""
+    return {
+        "type": "duckdb",
+        "path": INSTANCE,
+        "database": CATALOG,
+        "schema": "main",
+        "attach": [{"path": os.fspath(settings.warehouse_file), "alias": CATALOG}],
+        "settings": {"TimeZone": "UTC"},
+    }
+
+
+def _spark(settings: Settings) -> dict[str, Any]:
+    """The process's one Spark session, which its own properties tell where the lake is."""
+    return {"type": "spark", "method": "session", "host": "localhost", "schema": "default"}
+
+
+_OUTPUTS: dict[str, Callable[[Settings], dict[str, Any]]] = {"duckdb": _embedded, "spark": _spark}
 
 
 def _fingerprint(project: Path) -> str:

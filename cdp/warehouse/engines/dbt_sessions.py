@@ -5,7 +5,7 @@ Belongs here: what dbt-spark's method `session` lacks. Does not belong here: sta
 
 Four things, each to be removed when dbt-spark does it:
 
-- a statement runs on the session as it is: dbt-spark asks for one with properties of its own at each
+- a statement runs on the session as it is: dbt-spark asks for one with its own properties at each
   statement, which turns ANSI off for the whole process, so that a cast that fails gives null;
 - a model in Python runs here: dbt-spark only knows how to send one to Databricks;
 - tables and columns are looked up in the catalogue: dbt-spark lays out a macro and describes each
@@ -32,7 +32,7 @@ def run_on_the_session() -> None:
 
     if hasattr(SparkAdapter, _MARK):
         return
-    session.Cursor.execute = _execute  # type: ignore[method-assign]
+    session.Cursor.execute = _execute  # type: ignore[method-assign,assignment]
     adapter: Any = SparkAdapter
     adapter.python_submission_helpers = property(lambda _: {"session": _PythonModel})
     adapter.default_python_submission_method = property(lambda _: "session")

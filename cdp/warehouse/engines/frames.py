@@ -1,6 +1,6 @@
 """Rows that a Python model works on, whatever engine holds them.
 
-Belongs here: the few steps that Python models take, for relations of DuckDB and for frames of Spark.
+Belongs here: the few steps that Python models take, for relations of DuckDB and frames of Spark.
 Does not belong here: what a model computes, or any step that SQL can take in a model of its own.
 
 A step says what is to be done; it is done when the model hands its rows over, or when something is

@@ -40,15 +40,19 @@ last_fit as (
 ),
 {% endif %}
 
+newest_request as (
+
+    select max(requested_at) as requested_at from requests
+    where model = 'rfm'
+
+),
+
 -- Fitted once, and again only when somebody asks: scores do not move because others bought.
 wanted as (
 
     select last_fit.version + 1 as version
     from last_fit
-    cross join (
-        select max(requests.requested_at) as requested_at from requests
-        where requests.model = 'rfm'
-    ) as newest_request
+    cross join newest_request
     where last_fit.version = 0 or newest_request.requested_at > last_fit.fitted_at
 
 ),
