@@ -18,6 +18,7 @@ from cdp.config.roles import SECTIONS, Role, load_roles
 from cdp.warehouse.engines.embedded import CATALOG
 from cdp.warehouse.manifest import DamagedSet, Manifest, read_manifest
 from cdp.warehouse.runs import Run
+from cdp.warehouse.shelf import Place
 from cdp.warehouse.store import Warehouse
 from expectations.checks import (
     Check,
@@ -28,9 +29,10 @@ from expectations.checks import (
     quoted,
     relation,
 )
-from expectations.gates import record
+from expectations.gates import decide, record
 from expectations.judging import judge
 from expectations.measuring import measure
+from expectations.serving_schemas import checks_of_schemas
 
 STAGE = "serving"
 
@@ -38,11 +40,12 @@ Columns = Mapping[str, Mapping[Table, Mapping[str, str]]]
 """By attached file: its tables, with their columns and types."""
 
 
-def validate_set(candidate: Path, warehouse: Warehouse, run: Run) -> GateVerdict:
+def validate_set(candidate: Place, warehouse: Warehouse, run: Run) -> GateVerdict:
     """Check a candidate set and record the verdict.
 
     Args:
-        candidate: the folder of the set, with a file for each role and section and its manifest.
+        candidate: where the set stands: a folder with a file for each role and section and its
+            manifest, or the schema that those of its roles begin with.
         warehouse: the store that it was written from.
         run: the run that is about to publish it.
 
@@ -51,6 +54,19 @@ def validate_set(candidate: Path, warehouse: Warehouse, run: Run) -> GateVerdict
     """
     started = time.monotonic()
     roles = load_roles(warehouse.settings)
+    if isinstance(candidate, Path):
+        verdict = _of_folder(candidate, warehouse, run, roles)
+    else:
+        verdict = decide(
+            warehouse, run, STAGE, checks_of_schemas(candidate, warehouse, run, roles), {}, "full"
+        )
+    record(warehouse, run, verdict, {}, started)
+    return verdict
+
+
+def _of_folder(
+    candidate: Path, warehouse: Warehouse, run: Run, roles: Mapping[str, Role]
+) -> GateVerdict:
     try:
         manifest = read_manifest(candidate)
         missing = [
@@ -62,11 +78,8 @@ def validate_set(candidate: Path, warehouse: Warehouse, run: Run) -> GateVerdict
     except DamagedSet:
         manifest, missing = None, ["manifest"]
     if manifest is None or missing:
-        verdict = _incomplete(missing)
-    else:
-        verdict = _verdict(candidate, warehouse, run, roles, manifest)
-    record(warehouse, run, verdict, {}, started)
-    return verdict
+        return _incomplete(missing)
+    return _verdict(candidate, warehouse, run, roles, manifest)
 
 
 def _incomplete(missing: list[str]) -> GateVerdict:

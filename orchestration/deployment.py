@@ -21,6 +21,7 @@ from filelock import FileLock
 from cdp.config.roles import Role, load_roles
 from cdp.config.sources import Source, load_sources
 from cdp.generation import generate
+from cdp.warehouse.engines.checking import check_target
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import logic_hash
 from cdp.warehouse.settings import Settings
@@ -87,9 +88,11 @@ def load_deployment(settings: Settings) -> Deployment:
     """Read the declarations, generate the models they ask for, and parse the project if it changed.
 
     Raises:
+        BadTarget: the chosen engine cannot be used here.
         ConfigError: a declaration is wrong.
         ModelsFailed: dbt cannot parse the project.
     """
+    check_target(settings)
     sources, roles = load_sources(settings).sources, load_roles(settings)
     settings.dbt_dir.mkdir(parents=True, exist_ok=True)
     # The UI, its daemon and a run may all load the definitions at once.

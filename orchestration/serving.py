@@ -14,6 +14,7 @@ import dagster as dg
 
 from cdp.config.roles import SECTIONS, expand
 from cdp.warehouse.publishing import PublishRefused, publish, refuse_if_changed_meanwhile
+from cdp.warehouse.shelf import Place
 from expectations.checks import GateVerdict
 from orchestration.deployment import BUILT, Deployment
 from orchestration.held import KEY, POOL, Held
@@ -86,7 +87,7 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
 
         verdicts: list[GateVerdict] = []
 
-        def validate(candidate: Path) -> bool:
+        def validate(candidate: Place) -> bool:
             verdict = validate_set(candidate, held.store, held.run)
             verdicts.append(verdict)
             held.tell(News("gate", verdict.stage, verdict.passed, detail=verdict))
@@ -116,16 +117,20 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
                 metadata={
                     "set": publication.set_name,
                     "as_of": held.run.as_of.isoformat() + "Z",
-                    "path": dg.MetadataValue.path(publication.set_path / name),
+                    "place": _shown(publication.place, name),
                     "dagster/row_count": sum(publication.rows[name].values()),
-                    "bytes": sum(
-                        each.stat().st_size for each in (publication.set_path / name).iterdir()
-                    ),
+                    "bytes": publication.bytes[name],
                 },
                 check_results=[_of_role(held.deployment, name, verdict) for verdict in verdicts],
             )
 
     return [published]
+
+
+def _shown(place: Place, role: str) -> dg.MetadataValue[Any]:
+    if isinstance(place, Path):
+        return dg.MetadataValue.path(place / role)
+    return dg.MetadataValue.text(f"{place}_{role}")
 
 
 def _of_role(deployment: Deployment, name: str, verdict: GateVerdict) -> dg.AssetCheckResult:

@@ -110,6 +110,7 @@ def explain(error: Exception) -> CommandFailed | None:
 
     from cdp.config.moments import NoMoment
     from cdp.config.yaml_text import ConfigError
+    from cdp.warehouse.engines.checking import BadTarget
     from cdp.warehouse.manifest import DamagedSet
     from cdp.warehouse.modelling import ModelsFailed
     from cdp.warehouse.publishing import PublishRefused
@@ -126,6 +127,7 @@ def explain(error: Exception) -> CommandFailed | None:
         )
     codes: dict[type[Exception], Exit] = {
         ConfigError: Exit.WRONG_INPUT,
+        BadTarget: Exit.WRONG_INPUT,
         MissingSecret: Exit.WRONG_INPUT,
         NoMoment: Exit.WRONG_INPUT,
         FileExistsError: Exit.WRONG_INPUT,

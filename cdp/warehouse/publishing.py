@@ -1,9 +1,8 @@
 """Publishing: from built and validated stages to the set that readers see.
 
 Belongs here: deciding whether a run may publish, the order of the steps, the record of what was
-published, and putting that record right after a kill. Does not belong here: how files are written
-(`cdp.warehouse.set_files`), how they lie on disk (`cdp.warehouse.serving_sets`), what the gate of
-serving checks (it is handed in).
+published, and putting that record right after a kill. Does not belong here: how sets are kept
+(`cdp.warehouse.shelf`), what the gate of serving checks (it is handed in).
 
 The order, and what a kill leaves at each step:
 
@@ -20,15 +19,12 @@ from __future__ import annotations
 
 import grp
 import hashlib
-import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
+from datetime import datetime
 from pathlib import Path
-
-import duckdb
+from typing import Any
 
 from cdp.config import personal_data as personal_data_config
 from cdp.config import roles as roles_config
@@ -36,10 +32,8 @@ from cdp.config.personal_data import PersonalData, UndeclaredColumns, load_perso
 from cdp.config.roles import SECTIONS, Role, expand, load_roles
 from cdp.config.shipped import config_path
 from cdp.config.sources import load_sources
-from cdp.warehouse import manifest as manifests
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.freshness import freshness_of
-from cdp.warehouse.manifest import DamagedSet, FileContent, Manifest, read_manifest
 from cdp.warehouse.model_catalogue import Catalogue, load_catalogue
 from cdp.warehouse.runs import (
     CHANGED_MEANWHILE,
@@ -50,22 +44,12 @@ from cdp.warehouse.runs import (
     stage_states,
     utc_now,
 )
-from cdp.warehouse.serving_sets import (
-    accept,
-    current_set,
-    new_candidate,
-    new_set_path,
-    published_sets,
-    remove_leftovers,
-    remove_sets,
-    swap,
-)
-from cdp.warehouse.set_files import ServedTable, SetWriter, served_tables
 from cdp.warehouse.settings import Settings
+from cdp.warehouse.shelf import Offer, Place, PublishedSet, ServedTable, Shelf, shelf_of
 from cdp.warehouse.store import Warehouse
 
-Validate = Callable[[Path], bool]
-"""The gate of serving: whether the candidate set in a folder may be shown to readers."""
+Validate = Callable[[Any], bool]
+"""The gate of serving: whether the candidate set at a place may be shown to readers."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS serving.publications (
@@ -92,20 +76,29 @@ class Publication:
     """What was published.
 
     Attributes:
+        place: where it stands: a folder, or the schema that those of its roles begin with.
         rows: rows by role and `schema.table`.
-        files: by `role/file`, how it came to be: written, patched or linked.
+        bytes: its size by role.
+        files: by the name of each of its parts, how it came to be: written, patched, linked or
+            cloned.
     """
 
     run_id: str
     run_number: int
     set_name: str
-    set_path: Path
+    place: Place
     published_at: datetime
     roles: tuple[str, ...]
     rows: Mapping[str, Mapping[str, int]]
-    bytes: int
+    bytes: Mapping[str, int]
     files: Mapping[str, str]
     seconds: float
+
+    @property
+    def set_path(self) -> Path:
+        """The folder of a set of files."""
+        assert isinstance(self.place, Path), "this set is one of schemas"
+        return self.place
 
 
 def publish(
@@ -123,7 +116,7 @@ def publish(
         warehouse: the store, held by the caller.
         run: the run that built and validated every stage.
         project: the dbt project whose models were built; their descriptions go into the files.
-        validate: the gate of serving, called with the candidate's folder.
+        validate: the gate of serving, called with the candidate's place.
         untouched: `schema.table` of what nothing has been written to since the last published run;
             only its set is believed to have them as they are.
         rewrite: write every file from nothing, so that no byte of an earlier set is in it.
@@ -139,78 +132,57 @@ def publish(
     masks = _masks(settings)
     roles, personal_data = load_roles(settings), load_personal_data(settings)
     _refuse_unknown_groups(roles)
-    tables = _tables_of_roles(warehouse, roles, personal_data, load_catalogue(project))
+    shelf = shelf_of(warehouse)
+    tables = _tables_of_roles(warehouse, shelf, roles, personal_data, load_catalogue(project))
     facts = _facts_of_run(warehouse, run)
-    remove_leftovers(settings)
-    path = new_set_path(settings, run)
-    published_at = utc_now()
-    previous = None if rewrite else _buildable_set(settings, facts.logic_hash, masks)
+    shelf.remove_leftovers()
+    offer = Offer(
+        run=run,
+        set_name=shelf.new_name(run),
+        published_at=utc_now(),
+        landing_high_water=facts.landing_high_water,
+        logic_hash=facts.logic_hash,
+        masks=masks,
+        roles=roles,
+        tables=tables,
+        personal_data=personal_data,
+        freshness={
+            name: (source.description, freshness_of(warehouse, run, source))
+            for name, source in sorted(load_sources(settings).sources.items())
+        },
+        untouched=untouched,
+        rewrite=rewrite,
+    )
     reached("publish.before_build")
-
-    candidate = new_candidate(settings)
+    candidate = shelf.build(offer)
+    reached("publish.after_manifest")
     try:
-        writer = SetWriter(
-            warehouse,
-            personal_data,
-            about=_about(warehouse, run, path.name, published_at, facts),
-            run_id=run.run_id,
-            previous=previous[0] if previous else None,
-            previous_files=previous[1].roles if previous else {},
-            untouched=frozenset(untouched) if _is_of_last_run(warehouse, previous) else frozenset(),
-        )
-        content: dict[str, dict[str, FileContent]] = {}
-        ways: dict[str, str] = {}
-        for role in roles.values():
-            for section in SECTIONS:
-                report = writer.write(candidate, role, section, tables[role.name, section])
-                content.setdefault(role.name, {})[f"{section}.duckdb"] = report.content
-                ways[f"{role.name}/{section}.duckdb"] = report.way
-                reached("publish.after_file")
-        manifest = Manifest(
-            set_name=path.name,
-            run_id=run.run_id,
-            run_number=run.run_number,
-            as_of=run.as_of,
-            published_at=published_at,
-            landing_high_water=facts.landing_high_water,
-            logic_hash=facts.logic_hash,
-            masks=masks,
-            engine=duckdb.__version__,
-            roles=content,
-        )
-        manifests.write_manifest(candidate, manifest)
-        reached("publish.after_manifest")
-        if not validate(candidate):
+        if not validate(candidate.place):
             raise PublishRefused(
                 "serving", "the candidate set did not pass its gate; see governance.gate_results"
             )
         reached("publish.after_validate")
-        accept(candidate, path)
+        shelf.accept(candidate)
     except BaseException:
-        shutil.rmtree(candidate, ignore_errors=True)
+        shelf.discard(candidate)
         raise
     reached("publish.after_rename")
 
-    swap(settings, path)
-    _record(warehouse, manifest)
+    shelf.swap(offer.set_name)
+    _record(warehouse, candidate.says)
     reached("publish.after_record")
-    _remove_old_sets(settings, path)
+    shelf.remove_old(offer.set_name, settings.serving_sets_kept)
     reached("publish.after_removal")
     return Publication(
         run_id=run.run_id,
         run_number=run.run_number,
-        set_name=path.name,
-        set_path=path,
-        published_at=published_at,
+        set_name=offer.set_name,
+        place=shelf.place_of(offer.set_name),
+        published_at=offer.published_at,
         roles=tuple(roles),
-        rows={
-            role: {
-                name: table.rows for file in files.values() for name, table in file.tables.items()
-            }
-            for role, files in content.items()
-        },
-        bytes=sum(manifest.bytes(role) for role in roles),
-        files=ways,
+        rows=candidate.rows,
+        bytes={role: content.bytes for role, content in candidate.says.roles.items()},
+        files=candidate.ways,
         seconds=time.monotonic() - started,
     )
 
@@ -274,48 +246,47 @@ def recover_publication(warehouse: Warehouse) -> str | None:
     settings = warehouse.settings
     ensure_run_tables(warehouse)
     warehouse.execute(_TABLES)
-    remove_leftovers(settings)
-    path = current_set(settings)
-    if path is None:
+    shelf = shelf_of(warehouse)
+    shelf.remove_leftovers()
+    published = shelf.current()
+    if published is None:
         return None
     recorded = warehouse.scalar(
         "SELECT count(*) FROM serving.publications AS p "
         "JOIN governance.runs AS r ON r.run_number = p.run_number AND r.run_id = p.run_id "
         "AND r.status = 'published' "
         "WHERE p.set_name = ?",
-        [path.name],
+        [published.set_name],
     )
     amended = None
-    if not recorded:
-        manifest = read_manifest(path)
-        # A warehouse that was restored or begun anew knows nothing of the run; what its own tables
-        # hold has not been published then, and the record must not say so.
-        if _knows(warehouse, manifest):
-            _record(warehouse, manifest)
-            amended = manifest.run_id
-    _remove_old_sets(settings, path)
+    # A warehouse that was restored or begun anew knows nothing of the run; what its own tables
+    # hold has not been published then, and the record must not say so.
+    if not recorded and _knows(warehouse, published):
+        _record(warehouse, published)
+        amended = published.run_id
+    shelf.remove_old(published.set_name, settings.serving_sets_kept)
     return amended
 
 
-def _record(warehouse: Warehouse, manifest: Manifest) -> None:
-    """Record a publication as its manifest tells it; again for the same set changes nothing."""
+def _record(warehouse: Warehouse, published: PublishedSet) -> None:
+    """Record a publication as the set tells it; again for the same set changes nothing."""
     warehouse.execute(_TABLES)
     with warehouse.transaction() as session:
-        session.execute("DELETE FROM serving.publications WHERE set_name = ?", [manifest.set_name])
+        session.execute("DELETE FROM serving.publications WHERE set_name = ?", [published.set_name])
         session.insert(
             "serving.publications",
             [
                 (
-                    manifest.run_id,
-                    manifest.run_number,
-                    manifest.set_name,
-                    manifest.published_at,
+                    published.run_id,
+                    published.run_number,
+                    published.set_name,
+                    published.published_at,
                     role,
-                    manifest.table_count(role),
-                    manifest.rows(role),
-                    manifest.bytes(role),
+                    content.tables,
+                    content.rows,
+                    content.bytes,
                 )
-                for role in manifest.roles
+                for role, content in published.roles.items()
             ],
         )
         reached("publish.in_record")
@@ -324,33 +295,22 @@ def _record(warehouse: Warehouse, manifest: Manifest) -> None:
             "landing_high_water = ?, finished_at = coalesce(finished_at, ?) "
             "WHERE run_number = ? AND run_id = ?",
             [
-                manifest.set_name,
-                manifest.landing_high_water,
-                manifest.published_at,
-                manifest.run_number,
-                manifest.run_id,
+                published.set_name,
+                published.landing_high_water,
+                published.published_at,
+                published.run_number,
+                published.run_id,
             ],
         )
 
 
-def _knows(warehouse: Warehouse, manifest: Manifest) -> bool:
+def _knows(warehouse: Warehouse, published: PublishedSet) -> bool:
     return bool(
         warehouse.scalar(
             "SELECT count(*) FROM governance.runs WHERE run_number = ? AND run_id = ?",
-            [manifest.run_number, manifest.run_id],
+            [published.run_number, published.run_id],
         )
     )
-
-
-def _remove_old_sets(settings: Settings, current: Path) -> None:
-    """Keep the current set and the newest before it; remove all others.
-
-    A set under a final name that is newer than the current one was never swapped in.
-    """
-    sets = published_sets(settings)
-    older = [path for path in sets if path.name < current.name]
-    kept = {current, *older[len(older) - (settings.serving_sets_kept - 1) :]}
-    remove_sets(settings, [path for path in sets if path not in kept])
 
 
 # --- what goes into a set ------------------------------------------------------------------------
@@ -371,6 +331,7 @@ def _refuse_unknown_groups(roles: Mapping[str, Role]) -> None:
 
 def _tables_of_roles(
     warehouse: Warehouse,
+    shelf: Shelf,
     roles: Mapping[str, Role],
     personal_data: PersonalData,
     catalogue: Catalogue,
@@ -393,7 +354,7 @@ def _tables_of_roles(
                     )
             names = tuple(expand(role.patterns(section), offered))
             if names not in known:
-                known[names] = served_tables(warehouse, names, catalogue)
+                known[names] = shelf.served(names, catalogue)
             served[role.name, section] = known[names]
     undeclared = personal_data.undeclared(
         dict.fromkeys(
@@ -436,126 +397,3 @@ def _masks(settings: Settings) -> str:
     for name in (roles_config.FILE, personal_data_config.FILE):
         digest.update(config_path(settings.config, name).read_bytes())
     return digest.hexdigest()
-
-
-def _buildable_set(settings: Settings, logic_hash: str, masks: str) -> tuple[Path, Manifest] | None:
-    """The current set, where a new one may take over from it what has not changed."""
-    path = current_set(settings)
-    if path is None:
-        return None
-    try:
-        manifest = read_manifest(path)
-    except DamagedSet:
-        return None
-    same = (
-        manifest.format == manifests.FORMAT
-        and manifest.logic_hash == logic_hash
-        and manifest.masks == masks
-        and manifest.engine == duckdb.__version__
-        and all(
-            (path / role / name).is_file() and (path / role / name).stat().st_size == content.bytes
-            for role, files in manifest.roles.items()
-            for name, content in files.items()
-        )
-    )
-    return (path, manifest) if same else None
-
-
-def _is_of_last_run(warehouse: Warehouse, previous: tuple[Path, Manifest] | None) -> bool:
-    """Whether a set is that of the run which this warehouse published last.
-
-    It is not where the warehouse was restored from a copy, or the sets were.
-    """
-    last = warehouse.rows(
-        "SELECT run_id, published_set FROM governance.runs WHERE status = 'published' "
-        "ORDER BY run_number DESC LIMIT 1"
-    )
-    return previous is not None and last == [(previous[1].run_id, previous[1].set_name)]
-
-
-def _about(
-    warehouse: Warehouse, run: Run, set_name: str, published_at: datetime, facts: _RunFacts
-) -> dict[str, str]:
-    """The SQL of the `about` tables that every file has."""
-    return {
-        "publication": _values(
-            {
-                "run_id": "VARCHAR",
-                "run_number": "BIGINT",
-                "as_of": "TIMESTAMP",
-                "published_at": "TIMESTAMP",
-                "set_name": "VARCHAR",
-                "landing_high_water": "BIGINT",
-                "tributary_version": "VARCHAR",
-                "duckdb_version": "VARCHAR",
-            },
-            [
-                (
-                    run.run_id,
-                    run.run_number,
-                    run.as_of,
-                    published_at,
-                    set_name,
-                    facts.landing_high_water,
-                    _own_version(),
-                    duckdb.__version__,
-                )
-            ],
-        ),
-        "freshness": _values(
-            {
-                "source": "VARCHAR",
-                "description": "VARCHAR",
-                "newest_landed_at": "TIMESTAMP",
-                "newest_occurred_at": "TIMESTAMP",
-                "complete_until": "TIMESTAMP",
-                "fresh_within": "INTERVAL",
-                "is_stale": "BOOLEAN",
-            },
-            list(_freshness(warehouse, run)),
-        ),
-    }
-
-
-def _freshness(warehouse: Warehouse, run: Run) -> Iterable[tuple[object, ...]]:
-    """How far each source is known, against how fresh it is declared to be at `as_of`."""
-    for name, source in sorted(load_sources(warehouse.settings).sources.items()):
-        known = freshness_of(warehouse, run, source)
-        yield (
-            name,
-            source.description,
-            known.landed_at,
-            known.occurred_at,
-            known.complete_until,
-            known.within,
-            known.is_stale,
-        )
-
-
-def _values(columns: Mapping[str, str], rows: list[tuple[object, ...]]) -> str:
-    """A query that gives the rows, typed."""
-    listed = ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in rows)
-    names = ", ".join(f"c{position}" for position in range(len(columns)))
-    typed = ", ".join(
-        f"CAST(c{position} AS {kind}) AS {name}"
-        for position, (name, kind) in enumerate(columns.items())
-    )
-    return f"SELECT {typed} FROM (VALUES {listed}) AS v({names})"
-
-
-def _literal(value: object) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool | int):
-        return str(value)
-    if isinstance(value, timedelta):
-        return f"to_seconds({value.total_seconds():.0f})"
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def _own_version() -> str:
-    try:
-        return version("tributary")
-    except PackageNotFoundError:
-        # Run from a clone that was not installed.
-        return "unknown"

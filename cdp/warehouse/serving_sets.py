@@ -16,9 +16,7 @@ Belongs here: names, the atomic swap, removal. Does not belong here: what is ins
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Iterable
@@ -26,7 +24,6 @@ from pathlib import Path
 
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.manifest import sync
-from cdp.warehouse.runs import Run
 from cdp.warehouse.settings import Settings
 
 POINTER = "current"
@@ -47,19 +44,6 @@ def current_set(settings: Settings) -> Path | None:
         return None
     folder = settings.serving_dir / target
     return folder if folder.is_dir() else None
-
-
-def new_set_path(settings: Settings, run: Run) -> Path:
-    """A path for the set of a run that no set has had."""
-    # The run's id is whatever the orchestrator chose; in a path only a plain part of it may stand.
-    plain = re.sub(r"[^A-Za-z0-9]", "", run.run_id)
-    short = plain[:12] or hashlib.sha256(run.run_id.encode()).hexdigest()[:12]
-    stem = f"{run.run_number:08d}-{short}"
-    path, again = sets_dir(settings) / stem, 1
-    while path.exists():
-        again += 1
-        path = sets_dir(settings) / f"{stem}-{again}"
-    return path
 
 
 def new_candidate(settings: Settings) -> Path:

@@ -27,14 +27,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
-import sqlglot
-from sqlglot import exp
 
-from cdp.config.personal_data import Column, PersonalData
+from cdp.config.personal_data import PersonalData
 from cdp.config.roles import Role
 from cdp.warehouse.engines.embedded import CATALOG
 from cdp.warehouse.manifest import FileContent, TableContent, file_hash, sync
-from cdp.warehouse.model_catalogue import Catalogue, Model, warehouse_columns
+from cdp.warehouse.served_views import views_last
+from cdp.warehouse.shelf import ServedTable
 from cdp.warehouse.store import Warehouse
 
 _CANDIDATE = "candidate"
@@ -52,31 +51,6 @@ _BLOAT = 1.5
 _SLACK = 8_000_000
 """A file is written anew when it has grown, since it was last whole, to this multiple of its size
 and by more than these bytes."""
-
-
-@dataclass(frozen=True)
-class ServedTable:
-    """A table or view of the warehouse that a role is to find in a file."""
-
-    schema: str
-    name: str
-    columns: tuple[Column, ...]
-    model: Model | None
-    view_sql: str | None = None
-
-    @property
-    def path(self) -> str:
-        """`schema.table`."""
-        return f"{self.schema}.{self.name}"
-
-    @property
-    def key(self) -> str | None:
-        """A number that rows can be ranged by: the table's own key, else the place of landing."""
-        types = {column.name: column.type for column in self.columns}
-        own = self.model.unique_key if self.model else ()
-        if len(own) == 1 and types.get(own[0]) in ("BIGINT", "INTEGER"):
-            return own[0]
-        return "landing_number" if types.get("landing_number") == "BIGINT" else None
 
 
 @dataclass
@@ -212,7 +186,7 @@ class SetWriter:
         with self._attached(path) as cursor:
             for schema in sorted({table.schema for table in tables}):
                 cursor.execute(f"CREATE SCHEMA {_CANDIDATE}.{_quoted(schema)}")
-            for table in _views_last(tables):
+            for table in views_last(tables, "duckdb"):
                 if table.view_sql:
                     cursor.execute(
                         f"CREATE VIEW {_target(table)} ({_names(table)}) AS {table.view_sql}"
@@ -317,7 +291,7 @@ class SetWriter:
         _insert(
             cursor,
             f"{_CANDIDATE}.about.tables",
-            [(table.schema, table.name, _description(table), rows[table.path]) for table in tables],
+            [(table.schema, table.name, table.description, rows[table.path]) for table in tables],
         )
 
     def _describe_columns(
@@ -332,7 +306,7 @@ class SetWriter:
         for table in tables:
             for column in table.columns:
                 kind = self.personal_data.class_of(column)
-                text = _column_description(table, column)
+                text = table.describe(column)
                 described.append((*column, text, kind, role.sees_class(kind)))
         _insert(cursor, f"{_CANDIDATE}.about.columns", described)
 
@@ -375,102 +349,15 @@ def _is_bloated(file: FileContent) -> bool:
     return grown > _SLACK and file.bytes > _BLOAT * file.whole_bytes
 
 
-def served_tables(
-    warehouse: Warehouse, names: Sequence[tuple[str, str]], catalogue: Catalogue
-) -> list[ServedTable]:
-    """Look up tables in the warehouse.
-
-    A view stays a view where all that it reads is in the same file; else its rows are copied, as a
-    view over tables that the reader does not have would be of no use.
-    """
-    columns: dict[tuple[str, str], list[Column]] = {}
-    for column in warehouse_columns(warehouse):
-        columns.setdefault((column.schema, column.table), []).append(column)
-    views = {
-        (schema, name): sql
-        for schema, name, sql in warehouse.rows(
-            "SELECT schema_name, view_name, sql FROM duckdb_views() "
-            f"WHERE database_name = '{CATALOG}' AND NOT internal"
-        )
-    }
-    stay: dict[tuple[str, str], str] = {}
-    while True:
-        here = {name for name in names if name not in views} | set(stay)
-        more = {
-            name: sql
-            for name in names
-            if name in views and name not in stay and (sql := _portable(views[name], here))
-        }
-        if not more:
-            break
-        stay |= more
-    return [
-        ServedTable(
-            schema,
-            name,
-            columns=tuple(columns[schema, name]),
-            model=catalogue.get((schema, name)),
-            view_sql=stay.get((schema, name)),
-        )
-        for schema, name in names
-    ]
-
-
-def _portable(create_view: str, here: set[tuple[str, str]]) -> str | None:
-    """The query of a view without its catalogue; None if it reads what is not `here`.
-
-    None also where the parser does not know the SQL: a copy of the rows is as right as the view.
-    """
-    try:
-        query = sqlglot.parse_one(create_view, dialect="duckdb").expression
-    except sqlglot.errors.SqlglotError:
-        return None
-    named = {cte.alias for cte in query.find_all(exp.CTE)}
-    for table in query.find_all(exp.Table):
-        if not table.db and table.name in named:
-            continue
-        if (table.db, table.name) not in here:
-            return None
-        table.set("catalog", None)
-    return str(query.sql(dialect="duckdb"))
-
-
-def _views_last(tables: Sequence[ServedTable]) -> list[ServedTable]:
-    """Tables, then views, each after the views that it reads."""
-    ordered = [table for table in tables if table.view_sql is None]
-    waiting = [table for table in tables if table.view_sql is not None]
-    while waiting:
-        pending = {table.path for table in waiting}
-        ready = [table for table in waiting if not _reads(table) & (pending - {table.path})]
-        ordered += ready
-        waiting = [table for table in waiting if table not in ready]
-    return ordered
-
-
-def _reads(table: ServedTable) -> set[str]:
-    query = sqlglot.parse_one(table.view_sql or "", dialect="duckdb")
-    return {f"{each.db}.{each.name}" for each in query.find_all(exp.Table)}
-
-
 def _comment(cursor: duckdb.DuckDBPyConnection, table: ServedTable) -> None:
     kind = "VIEW" if table.view_sql else "TABLE"
-    cursor.execute(f"COMMENT ON {kind} {_target(table)} IS {_text(_description(table))}")
+    cursor.execute(f"COMMENT ON {kind} {_target(table)} IS {_text(table.description)}")
     for column in table.columns:
-        text = _column_description(table, column)
+        text = table.describe(column)
         if text:
             cursor.execute(
                 f"COMMENT ON COLUMN {_target(table)}.{_quoted(column.name)} IS {_text(text)}"
             )
-
-
-def _description(table: ServedTable) -> str:
-    return table.model.description if table.model else ""
-
-
-def _column_description(table: ServedTable, column: Column) -> str:
-    if table.model is None:
-        return ""
-    return table.model.columns.get(column.name, ("", ""))[1]
 
 
 def _insert(

@@ -234,10 +234,18 @@ def _busy(wait: float, holder: str) -> str:
 
 def _opened(settings: Settings, until: float) -> AbstractContextManager[Warehouse]:
     """The target's engine. Each is imported by who needs it, for its packages may be missing."""
-    if settings.target == "spark":
-        from cdp.warehouse.engines import lake
+    if settings.target != "duckdb":
+        from cdp.warehouse.engines.checking import BadTarget, check_target
 
-        return lake.opened(settings)
+        check_target(settings)
+        if settings.target == "spark":
+            from cdp.warehouse.engines import lake
+
+            return lake.opened(settings)
+        raise BadTarget(
+            f"the target {settings.target} has its models, its settings and its protection, and no "
+            "store yet that runs can land in; choose duckdb or spark"
+        )
     from cdp.warehouse.engines import embedded
 
     return embedded.opened(settings, until)

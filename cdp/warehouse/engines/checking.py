@@ -39,6 +39,10 @@ _SECONDS = 15
 _PROBE = ".tributary-write-check-"
 
 
+_seen: set[str] = set()
+"""Settings that this process has found to work; what breaks later shows itself."""
+
+
 class BadTarget(ValueError):
     """The chosen target cannot work here: one sentence with the cause, the setting and the cure."""
 
@@ -49,10 +53,11 @@ def check_target(settings: Settings) -> None:
     Raises:
         BadTarget: something is missing or refused; nothing has been changed.
     """
-    if settings.target == "duckdb":
+    if settings.target == "duckdb" or repr(settings) in _seen:
         return
     _check_packages(settings.target)
     _CHECKS[settings.target](settings)
+    _seen.add(repr(settings))
 
 
 def private_key(settings: Settings) -> bytes:
