@@ -14,8 +14,7 @@ from cdp.commands.terminal import CommandFailed, Exit
 from cdp.warehouse.settings import Settings
 
 if TYPE_CHECKING:
-    import duckdb
-
+    from cdp.warehouse.published import Published, RoleView
     from cdp.warehouse.store import Warehouse
 
 HELP_OF_ROLE = (
@@ -23,58 +22,41 @@ HELP_OF_ROLE = (
 )
 
 
-def published_roles(settings: Settings) -> list[str]:
+def declared_roles(settings: Settings, published: Published) -> list[str]:
     """The declared roles that the current set has, in the order in which they are declared.
 
     Where all have been renamed since it was published, the roles that it was published for.
-
-    Raises:
-        NothingPublished: no set has been published.
     """
     from cdp.config.roles import load_roles
-    from cdp.warehouse.readers import NothingPublished
-    from cdp.warehouse.serving_sets import current_set
 
-    current = current_set(settings)
-    if current is None:
-        raise NothingPublished(
-            f"nothing has been published under {settings.serving_dir}; run the whole way first"
-        )
-    there = sorted(path.name for path in current.iterdir() if path.is_dir())
+    there = published.roles()
     return [role for role in load_roles(settings) if role in there] or there
 
 
 @contextmanager
 def set_with(
     settings: Settings, table: str, role: str | None = None
-) -> Iterator[tuple[str, duckdb.DuckDBPyConnection]]:
+) -> Iterator[tuple[str, RoleView]]:
     """The current set of a role that has a table: of the one named, else of the first declared.
 
     Raises:
         NothingPublished: no set has been published, or it has no such role.
         CommandFailed: the role, or every role, lacks the table.
     """
-    from cdp.warehouse.readers import open_reader
+    from cdp.warehouse.published import published
 
-    asked = [role] if role is not None else published_roles(settings)
-    for each in asked:
-        with open_reader(settings, each) as reader:
-            if has_table(reader, table):
-                yield each, reader
-                return
+    with published(settings) as current:
+        asked = [role] if role is not None else declared_roles(settings, current)
+        for each in asked:
+            with current.seen_by(each) as seen:
+                if seen.has_table(table):
+                    yield each, seen
+                    return
     raise CommandFailed(
         f"the published set has no table {table} for {' or '.join(asked)}; what a role finds is "
         "declared in config/roles.yml, and `--role` names another one",
         Exit.NOT_FOUND,
     )
-
-
-def has_table(reader: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether the set that a connection reads has a table or view of that name."""
-    row = reader.execute(
-        "SELECT count(*) FROM information_schema.tables WHERE table_name = ?", [table]
-    ).fetchone()
-    return row is not None and row[0] > 0
 
 
 @contextmanager
@@ -86,7 +68,7 @@ def warehouse_at_rest(settings: Settings, wait_seconds: float = 2) -> Iterator[W
     """
     from cdp.warehouse.store import WarehouseBusy, open_warehouse
 
-    if not settings.warehouse_file.exists():
+    if settings.target == "duckdb" and not settings.warehouse_file.exists():
         raise CommandFailed(
             f"there is no warehouse in {settings.home} yet; `cdp run` makes one", Exit.NOT_FOUND
         )

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from cdp.commands.looking import HELP_OF_ROLE, has_table, set_with
+from cdp.commands.looking import HELP_OF_ROLE, set_with
 from cdp.commands.terminal import CommandFailed, Exit, answer, cell, grid, out
 from cdp.warehouse.settings import load_settings
 
 if TYPE_CHECKING:
-    import duckdb
+    from cdp.warehouse.published import RoleView
 
 app = typer.Typer(help="Profiles in the published set.", no_args_is_help=True)
 
@@ -36,8 +36,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")] = False,
 ) -> None:
     """Show a profile: its traits, its identifiers, its segments."""
-    with set_with(load_settings(), "dim_profiles", role) as (_, reader):
-        found = _one(reader, "SELECT * FROM dim_profiles WHERE profile_id = ?", profile_id)
+    with set_with(load_settings(), "dim_profiles", role) as (_, seen):
+        found = seen.one("SELECT * FROM dim_profiles WHERE profile_id = ?", [profile_id])
         if found is None:
             raise CommandFailed(
                 f"the published set has no profile {profile_id}; it may have been merged into "
@@ -45,14 +45,14 @@ def show(
                 Exit.NOT_FOUND,
             )
         identifiers = _rows(
-            reader,
+            seen,
             "dim_identifiers",
             "SELECT identifier_type, identifier_value FROM dim_identifiers "
             "WHERE profile_id = ? ORDER BY birth",
             profile_id,
         )
         segments = _rows(
-            reader,
+            seen,
             "fct_segment_memberships",
             "SELECT segment_name, entered_at FROM fct_segment_memberships "
             "WHERE profile_id = ? AND exited_at IS NULL ORDER BY segment_name",
@@ -91,17 +91,6 @@ def show(
         out.print(f"segments: {', '.join(name for name, _ in segments) or 'none'}")
 
 
-def _rows(
-    reader: duckdb.DuckDBPyConnection, table: str, sql: str, *parameters: Any
-) -> list[tuple[Any, ...]] | None:
+def _rows(seen: RoleView, table: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]] | None:
     """The rows of a query on a table; None where the role's set does not have the table."""
-    if not has_table(reader, table):
-        return None
-    return reader.execute(sql, list(parameters)).fetchall()
-
-
-def _one(reader: Any, sql: str, *parameters: Any) -> dict[str, Any] | None:
-    cursor = reader.execute(sql, list(parameters))
-    columns = [each[0] for each in cursor.description]
-    row = cursor.fetchone()
-    return None if row is None else dict(zip(columns, row, strict=True))
+    return seen.rows(sql, list(parameters)) if seen.has_table(table) else None

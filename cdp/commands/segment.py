@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cdp.commands.looking import HELP_OF_ROLE, has_table, published_roles
+from cdp.commands.looking import HELP_OF_ROLE, declared_roles
 from cdp.commands.terminal import CommandFailed, Exit, answer, cell, count, grid, out
 from cdp.segmentation.compiling import verdict
 from cdp.segmentation.definitions import Segment, load_catalogue, load_definitions
@@ -100,22 +100,23 @@ def sizes(settings: Settings, role: str | None = None) -> list[Size]:
 
     Where none is named, each is counted for the first declared role that has it.
     """
-    from cdp.warehouse.readers import NothingPublished, open_reader
+    from cdp.warehouse.published import published
+    from cdp.warehouse.readers import NothingPublished
 
     declared = definitions(settings)
     found: dict[str, int] = {}
     try:
-        roles = published_roles(settings)
+        with published(settings) as current:
+            for each in declared_roles(settings, current) if role is None else [role]:
+                with current.seen_by(each) as seen:
+                    for name in declared.keys() - found.keys():
+                        if seen.has_table(name):
+                            found[name] = seen.rows(f'SELECT count(*) FROM "{name}"')[0][0]
+                if declared.keys() == found.keys():
+                    break
     except NothingPublished:
-        roles = []
-    for each in roles if role is None else [role]:
-        with open_reader(settings, each) as reader:
-            for name in declared.keys() - found.keys():
-                if has_table(reader, name):
-                    row = reader.execute(f'SELECT count(*) FROM "{name}"').fetchone()
-                    found[name] = row[0] if row else 0
-        if declared.keys() == found.keys():
-            break
+        if role is not None:
+            raise
     return [Size(name, each.rule_text, found.get(name)) for name, each in declared.items()]
 
 

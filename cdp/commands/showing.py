@@ -12,10 +12,11 @@ import typer
 from rich.text import Text
 
 from cdp.commands.following import complain, outcome_as_data
-from cdp.commands.looking import published_roles, set_with
+from cdp.commands.looking import set_with
 from cdp.commands.segment import sizes
 from cdp.commands.terminal import CommandFailed, Exit, answer, count, err, grid, moment, out
 from cdp.commands.warehouse import loads_table
+from cdp.config.roles import load_roles
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -65,23 +66,23 @@ def _show(settings: Settings, outcome: Outcome, segments: list[Any], seconds: fl
     steps.add_row(f"[bold]{command} status[/]", "runs, stages, gates")
     out.print("[bold]Where to look next[/]")
     out.print(steps)
-    out.print(
-        f"BI tools and notebooks read {settings.serving_dir / 'current' / role / 'core.duckdb'}",
-        soft_wrap=True,
-    )
+    place = f"{settings.serving_dir / 'current' / role / 'core.duckdb'}"
+    if settings.target != "duckdb":
+        place = f"the schema serving_{role}"
+    out.print(f"BI tools and notebooks read {place}", soft_wrap=True)
     err.print(f"[green]done[/] in {seconds:.1f} s")
 
 
 def _example(settings: Settings) -> tuple[str, int | None]:
     """A role to read as, and somebody whom it finds; None where no role finds anybody."""
     try:
-        with set_with(settings, "dim_profiles") as (role, reader):
-            row = reader.execute(
+        with set_with(settings, "dim_profiles") as (role, seen):
+            rows = seen.rows(
                 "SELECT profile_id FROM dim_profiles ORDER BY order_count DESC, profile_id LIMIT 1"
-            ).fetchone()
+            )
     except CommandFailed:
-        return published_roles(settings)[0], None
-    return role, row[0] if row else None
+        return next(iter(load_roles(settings))), None
+    return role, rows[0][0] if rows else None
 
 
 def _here(path: str) -> str:

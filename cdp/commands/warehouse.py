@@ -145,12 +145,12 @@ def _tell_loads(reports: list[Any], as_json: bool) -> None:
 def status(as_json: AsJson = False) -> None:
     """Show the last runs, how each stage stands, and what readers see."""
     from cdp.warehouse.runs import ensure_run_tables, stage_states
-    from cdp.warehouse.serving_sets import current_set
+    from cdp.warehouse.shelf import shelf_of
 
     settings = load_settings()
-    published = current_set(settings)
     with warehouse_at_rest(settings) as warehouse:
         ensure_run_tables(warehouse)
+        published = shelf_of(warehouse).current()
         columns = (
             "run_number",
             "run_id",
@@ -173,7 +173,7 @@ def status(as_json: AsJson = False) -> None:
         answer(
             {
                 "home": settings.home,
-                "published_set": published.name if published else None,
+                "published_set": published.set_name if published else None,
                 "runs": [dict(zip(columns, row, strict=True)) for row in runs],
                 "stages": {name: asdict(state) for name, state in stages.items()},
                 "failed_checks": [{"stage": stage, "check": name} for stage, name in failed],
@@ -198,7 +198,7 @@ def status(as_json: AsJson = False) -> None:
     for stage, name in failed:
         out.print(f"[red]✗[/] {stage}: {name}")
     out.print()
-    out.print(f"readers see: {published.name if published else 'nothing yet'}")
+    out.print(f"readers see: {published.set_name if published else 'nothing yet'}")
 
 
 def publish(as_json: AsJson = False) -> None:

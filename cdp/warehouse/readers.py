@@ -38,9 +38,7 @@ def set_path(settings: Settings, role: str) -> Path:
     """
     current = current_set(settings)
     if current is None:
-        raise NothingPublished(
-            f"nothing has been published under {settings.serving_dir}; run the whole way first"
-        )
+        raise _nothing(settings)
     folder = current / role
     if not folder.is_dir():
         roles = ", ".join(sorted(path.name for path in current.iterdir() if path.is_dir()))
@@ -49,6 +47,24 @@ def set_path(settings: Settings, role: str) -> Path:
             "config/roles.yml and appear with the next publication"
         )
     return folder
+
+
+def published_roles_of_files(settings: Settings) -> list[str]:
+    """The roles that the current set has a folder for.
+
+    Raises:
+        NothingPublished: no set has been published.
+    """
+    current = current_set(settings)
+    if current is None:
+        raise _nothing(settings)
+    return sorted(path.name for path in current.iterdir() if path.is_dir())
+
+
+def _nothing(settings: Settings) -> NothingPublished:
+    return NothingPublished(
+        f"nothing has been published under {settings.serving_dir}; run the whole way first"
+    )
 
 
 def open_reader(settings: Settings, role: str) -> duckdb.DuckDBPyConnection:

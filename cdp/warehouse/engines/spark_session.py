@@ -36,6 +36,8 @@ _ANSWERS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
 
+_JAVA = "spark.driver.extraJavaOptions"
+
 _LOCAL = {
     # On one machine work in two parts is no faster in two hundred.
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 2)),
@@ -67,9 +69,11 @@ def session_properties(settings: Settings) -> dict[str, str]:
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
         "spark.hadoop.hive.metastore.schema.verification": "false",
         "spark.driver.memory": settings.memory_limit.lower().removesuffix("b").removesuffix("i"),
-        "spark.driver.extraJavaOptions": f"-Dderby.stream.error.file={home}/derby.log",
         "spark.local.dir": str(home / "spill"),
         **settings.spark_conf,
+        _JAVA: " ".join(
+            [f"-Dderby.stream.error.file={home}/derby.log", settings.spark_conf.get(_JAVA, "")]
+        ).strip(),
     }
 
 

@@ -30,7 +30,7 @@ select
     profile_id,
     min(case when has_happened then occurred_at end) as first_event_at,
     max(case when has_happened then occurred_at end) as last_event_at,
-    sum(case when has_happened then 1 else 0 end) as event_count,
+    cast(sum(case when has_happened then 1 else 0 end) as {{ dbt.type_bigint() }}) as event_count,
     count(distinct case when has_happened then session_id end) as session_count,
     min(case when not has_happened then occurred_at end) as next_event_at
 from visits

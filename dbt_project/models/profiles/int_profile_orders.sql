@@ -78,7 +78,7 @@ refunded as (
 
 select
     coalesce(ordered.profile_id, refunded.profile_id) as profile_id,
-    coalesce(ordered.order_count, 0) as order_count,
+    cast(coalesce(ordered.order_count, 0) as {{ dbt.type_bigint() }}) as order_count,
     cast(coalesce(ordered.gross_base, 0) as decimal(18, 4)) as gross_spent,
     cast(
         coalesce(ordered.net_base, 0)
