@@ -74,18 +74,20 @@ clean: ## Remove the environment and what tools left behind; the data home (.cdp
 	rm -rf .venv site build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment: exactly what requirements.lock names, then this project itself, editable, then what
+# The environment: exactly what the lock names, then this project itself, editable, then what
 # a deployment needs beside it and names in requirements-local.txt. uv does it in seconds; without uv,
 # Python's own venv and pip do the same.
 LOCAL := $(wildcard requirements-local.txt)
+# What `make engines` has added stays when the environment is built anew.
+LOCK := $(if $(wildcard .venv/engines),requirements-engines.lock,requirements.lock)
 .venv/ready: requirements.lock pyproject.toml $(LOCAL)
 	@if command -v uv >/dev/null 2>&1; then \
 		echo "Building the environment in .venv with uv ..."; \
 		[ -x $(BIN)/python ] || uv venv --quiet --python '$(PYTHON_WANTED)' .venv; \
-		uv pip sync --quiet --python .venv --compile-bytecode requirements.lock && \
+		uv pip sync --quiet --python .venv --compile-bytecode $(LOCK) && \
 		uv pip install --quiet --python .venv --no-deps --no-build-isolation \
 			--config-settings editable_mode=compat --editable . && \
-		$(if $(LOCAL),uv pip install --quiet --python .venv -c requirements.lock -r $(LOCAL),true); \
+		$(if $(LOCAL),uv pip install --quiet --python .venv -c $(LOCK) -r $(LOCAL),true); \
 	else \
 		python=; \
 		for candidate in python3 python3.12 python3.11 python3.13 python; do \
@@ -100,11 +102,11 @@ LOCAL := $(wildcard requirements-local.txt)
 		[ -x $(BIN)/pip ] || "$$python" -m venv --clear .venv || { \
 			echo "$$python cannot make environments: install its venv package" \
 				"(Debian: python3-venv)." >&2; exit 1; }; \
-		$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock && \
+		$(BIN)/pip install --quiet --disable-pip-version-check -r $(LOCK) && \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 			--config-settings editable_mode=compat --editable . && \
 		$(if $(LOCAL),$(BIN)/pip install --quiet --disable-pip-version-check \
-			-c requirements.lock -r $(LOCAL),true); \
+			-c $(LOCK) -r $(LOCAL),true); \
 	fi
 	@touch $@
 
@@ -117,5 +119,6 @@ LOCAL := $(wildcard requirements-local.txt)
 		$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-engines.lock; \
 	fi
 	@mvn --quiet --batch-mode --file cdp/warehouse/engines/jars.xml dependency:copy-dependencies \
+		-DexcludeGroupIds=io.netty,org.slf4j,commons-codec,commons-logging,org.apache.httpcomponents \
 		-DoutputDirectory="$(CURDIR)/.venv/jars"
 	@touch $@

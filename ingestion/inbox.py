@@ -4,8 +4,8 @@ Belongs here: where the files of a source lie, which there are, and taking them 
 their rows. Does not belong here: dlt, which writes them and takes a second to import; what becomes
 of the rows (`promotion`).
 
-    <home>/inbox/<source>/rows/*.parquet     envelopes, columns of `envelope.INBOX`
-    <home>/inbox/<source>/reads/*.parquet    what the readers counted, columns of `envelope.READS`
+    <inbox>/<source>/rows/*.parquet     envelopes, columns of `envelope.INBOX`
+    <inbox>/<source>/reads/*.parquet    what the readers counted, columns of `envelope.READS`
 
 A file is whole once the loader has no package under way: one that a kill cut off is written again
 under its own name, so that no row can stand in the inbox twice.
@@ -14,8 +14,10 @@ under its own name, so that no row can stand in the inbox twice.
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from cdp.warehouse.settings import Settings
 
@@ -26,22 +28,32 @@ NOTES_KEPT = 20
 """dlt notes each load in a file of its own and never looks at old ones."""
 
 
-@dataclass(frozen=True)
-class Inbox:
+class Inbox(Protocol):
     """The inbox of one source."""
+
+    def rows(self) -> list[str]:
+        """Files of envelopes."""
+
+    def reads(self) -> list[str]:
+        """Files of what was read."""
+
+    def remove(self, files: list[str]) -> None:
+        """Take files away whose rows have been promoted."""
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """An inbox on this machine, which is looked at in every run."""
 
     folder: Path
 
     def rows(self) -> list[str]:
-        """Files of envelopes."""
         return self._files(ROWS)
 
     def reads(self) -> list[str]:
-        """Files of what was read."""
         return self._files(READS)
 
     def remove(self, files: list[str]) -> None:
-        """Take files away whose rows have been promoted."""
         for each in files:
             Path(each).unlink(missing_ok=True)
         for note in sorted(self.folder.glob("_dlt_loads/*.jsonl"))[:-NOTES_KEPT]:
@@ -51,9 +63,53 @@ class Inbox:
         return [str(path) for path in sorted((self.folder / table).glob("*.parquet"))]
 
 
+@dataclass(frozen=True)
+class _Bucket:
+    """An inbox in a bucket."""
+
+    url: str
+
+    def rows(self) -> list[str]:
+        return self._files(ROWS)
+
+    def reads(self) -> list[str]:
+        return self._files(READS)
+
+    def remove(self, files: list[str]) -> None:
+        notes = self._found("_dlt_loads/*.jsonl")[:-NOTES_KEPT]
+        store, _ = self._store()
+        for each in [*files, *notes]:
+            # Whoever was killed before may have taken it away.
+            with suppress(FileNotFoundError):
+                store.rm_file(each)
+
+    def _files(self, table: str) -> list[str]:
+        return self._found(f"{table}/*.parquet")
+
+    def _found(self, pattern: str) -> list[str]:
+        store, folder = self._store()
+        # What a listing before dlt wrote has seen is not believed.
+        store.invalidate_cache()
+        return sorted(store.unstrip_protocol(path) for path in store.glob(f"{folder}/{pattern}"))
+
+    def _store(self) -> tuple[Any, str]:
+        # Imported by who needs it, as few deployments do.
+        from fsspec.core import url_to_fs
+
+        store, folder = url_to_fs(self.url)
+        return store, folder
+
+
 def inbox_of(source: str, settings: Settings) -> Inbox:
     """The inbox of a source."""
-    return Inbox(settings.inbox_dir / source)
+    if "://" in settings.inbox:
+        return _Bucket(f"{settings.inbox}/{source}")
+    return _Folder(Path(settings.inbox) / source)
+
+
+def inbox_url(settings: Settings) -> str:
+    """The inbox of all sources as dlt takes it."""
+    return settings.inbox if "://" in settings.inbox else Path(settings.inbox).absolute().as_uri()
 
 
 def has_package(source: str, settings: Settings) -> bool:

@@ -20,7 +20,7 @@ from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
 from ingestion.cursor_bounds import is_ahead
 from ingestion.failures import reading
-from ingestion.inbox import drop_trace, drop_unfinished, pipeline_name
+from ingestion.inbox import drop_trace, drop_unfinished, inbox_url, pipeline_name
 
 
 def configure(settings: Settings) -> None:
@@ -78,7 +78,7 @@ def pipeline(source: str, settings: Settings) -> dlt.Pipeline:
     made: dlt.Pipeline = dlt.pipeline(
         pipeline_name=pipeline_name(source),
         destination=dlt.destinations.filesystem(
-            bucket_url=settings.inbox_dir.absolute().as_uri(),
+            bucket_url=inbox_url(settings),
             layout="{table_name}/{load_id}.{file_id}.{ext}",
         ),
         dataset_name=source,

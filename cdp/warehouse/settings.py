@@ -479,6 +479,11 @@ class Settings(BaseSettings):
         return self.home / "inbox"
 
     @property
+    def inbox(self) -> str:
+        """Where dlt's filesystem destination writes: where the engine that promotes can read."""
+        return str(self.inbox_dir) if self.target == "duckdb" else f"{self.lake}/inbox"
+
+    @property
     def dlt_dir(self) -> Path:
         """dlt's pipelines: their state and packages under way."""
         return self.home / "dlt"
@@ -546,6 +551,11 @@ def secret(name: str) -> str:
             f"the environment variable {name}, which the configuration refers to, is not set; "
             f"set it before the run"
         ) from None
+
+
+def s3_endpoint() -> str | None:
+    """Where S3 is asked, by the variables that Amazon's clients read; None for Amazon's own."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
 
 
 def java_program() -> str:

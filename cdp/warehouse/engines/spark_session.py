@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from cdp.warehouse.settings import Settings
+from cdp.warehouse.settings import Settings, s3_endpoint
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -36,6 +36,7 @@ _ANSWERS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
 
+_PATHS = "spark.hadoop.fs.s3a.path.style.access"
 _JAVA = "spark.driver.extraJavaOptions"
 
 _LOCAL = {
@@ -55,10 +56,14 @@ def session_properties(settings: Settings) -> dict[str, str]:
         settings.spark_metastore_url or f"jdbc:derby:;databaseName={home}/catalogue;create=true"
     )
     local = _LOCAL if settings.spark_master.startswith("local") else {}
+    endpoint = s3_endpoint()
     return {
         **_ANSWERS,
         **_DELTA,
         **local,
+        # Delta keeps order among writers of one process on S3, and there is one process that writes.
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        **({"spark.hadoop.fs.s3a.endpoint": endpoint, _PATHS: "true"} if endpoint else {}),
         "spark.app.name": "tributary",
         "spark.jars": jars,
         "spark.driver.extraClassPath": jars.replace(",", ":"),
