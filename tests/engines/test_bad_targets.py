@@ -42,6 +42,7 @@ ENGINES = "needs what `make engines` installs"
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is looked at after the packages be looked at where they are not installed too."""
     monkeypatch.setattr(checking, "distribution", lambda name: name)
+    monkeypatch.setattr(checking, "_seen", set())
 
 
 def told(settings: Settings) -> str:

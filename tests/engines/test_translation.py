@@ -1,0 +1,107 @@
+"""Statements of the core, written for DuckDB, in the dialects of the other engines."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlglot
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlglot import exp
+
+from cdp.warehouse.engines.translation import translated
+
+DIALECTS = ["spark", "snowflake", "bigquery"]
+
+
+def one(sql: str, parameters: Any = None, dialect: str = "spark") -> str:
+    (statement,) = translated(sql, dialect, parameters)
+    return statement
+
+
+def test_parameters_stand_in_the_order_of_the_text() -> None:
+    # In the tree, what is selected comes after where it is selected from.
+    sql = "SELECT ? AS a FROM t WHERE b = ? GROUP BY c HAVING max(d) > ? LIMIT 1"
+    said = one(sql, ["first", "second", 3])
+    assert said == (
+        "SELECT 'first' AS a FROM t WHERE b = 'second' GROUP BY c HAVING MAX(d) > 3 LIMIT 1"
+    )
+
+
+def test_named_parameters_go_where_their_names_are() -> None:
+    said = one("SELECT a FROM t WHERE b = $low OR c = $high OR d = $low", {"low": 1, "high": 2})
+    assert said == "SELECT a FROM t WHERE b = 1 OR c = 2 OR d = 1"
+
+
+@pytest.mark.parametrize("given", [["one"], ["one", "two", "three"]])
+def test_a_parameter_too_many_or_too_few_is_refused(given: list[str]) -> None:
+    with pytest.raises(LookupError, match="2 parameters are asked for"):
+        translated("SELECT ?, ?", "spark", given)
+
+
+def test_a_name_without_a_value_is_refused() -> None:
+    with pytest.raises(LookupError, match=r"\$b"):
+        translated("SELECT $a, $b", "spark", {"a": 1})
+
+
+def test_a_question_mark_in_a_text_is_no_parameter() -> None:
+    assert one("SELECT 'who?' AS a, ? AS b -- why?", [1]).startswith("SELECT 'who?' AS a, 1 AS b")
+
+
+@given(st.text(), st.sampled_from(DIALECTS))
+def test_any_text_stays_itself_and_becomes_no_sql(value: str, dialect: str) -> None:
+    said = one("SELECT a FROM t WHERE b = ?", [value], dialect)
+    tree = sqlglot.parse_one(said, dialect=dialect)
+    (literal,) = tree.find_all(exp.Literal)
+    assert literal.this == value
+    assert len(sqlglot.parse(said, dialect=dialect)) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "NULL"),
+        (True, "TRUE"),
+        (-7, "-7"),
+        (Decimal("12.3400"), "12.3400"),
+        (datetime(2024, 2, 29, 12, 0, 0, 5), "CAST('2024-02-29 12:00:00.000005' AS TIMESTAMP)"),
+        (date(2024, 2, 29), "CAST('2024-02-29' AS DATE)"),
+    ],
+)
+def test_a_value_is_written_as_what_it_is(value: Any, said: str) -> None:
+    assert one("SELECT ?", [value]) == f"SELECT {said}"
+
+
+def test_what_is_no_value_is_refused() -> None:
+    with pytest.raises(TypeError, match="cannot be a object"):
+        translated("SELECT ?", "spark", [object()])
+
+
+def test_a_list_is_asked_for_as_a_list() -> None:
+    sql = "SELECT a FROM t WHERE b IN (SELECT unnest(CAST($names AS VARCHAR[])))"
+    assert one(sql, {"names": ["x", "it's"]}) == r"SELECT a FROM t WHERE b IN ('x', 'it\'s')"
+    assert one(sql, {"names": []}) == "SELECT a FROM t WHERE b IN (NULL)"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_several_columns_are_compared_as_columns(dialect: str) -> None:
+    said = one("SELECT a FROM t WHERE (b, c) IN (SELECT (d, e) FROM u)", None, dialect)
+    assert said == "SELECT a FROM t WHERE (b, c) IN (SELECT d, e FROM u)"
+
+
+def test_types_are_the_engines_own_and_hints_are_left_out() -> None:
+    sql = "CREATE TABLE raw.x (a VARCHAR USING COMPRESSION fsst, b TIMESTAMP, c HUGEINT, d BLOB)"
+    assert one(sql) == (
+        "CREATE TABLE raw.x (a STRING, b TIMESTAMP, c DECIMAL(38, 0), d BINARY)"
+    )
+
+
+def test_statements_parted_by_semicolons_are_several() -> None:
+    assert len(translated("CREATE TABLE a (b INT); CREATE TABLE c (d INT);", "spark")) == 2
+
+
+def test_nulls_come_last_where_the_engine_would_put_them_first() -> None:
+    assert one("SELECT a FROM t ORDER BY a") == "SELECT a FROM t ORDER BY a NULLS LAST"
