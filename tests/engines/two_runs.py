@@ -58,7 +58,10 @@ def build(home: Path, run_number: int, *, full_refresh: bool = False) -> None:
     with open_warehouse(settings) as warehouse:
         if run_number == 2:
             for name in load_sources(settings).sources:
-                warehouse.execute(f"INSERT INTO raw.{name} SELECT * FROM later.{name}")
+                warehouse.execute(
+                    f"INSERT INTO raw.{name} SELECT * FROM later.{name} "
+                    f"ANTI JOIN raw.{name} AS landed USING (landing_number)"
+                )
         run = begin_run(warehouse, f"run-{run_number}", "test")
         if run_number == 1:
             models.seed()

@@ -13,7 +13,7 @@
     {%- endif -%}
     {%- set run_number = namespace(open=true) -%}
     {%- do rebuild_temporary('cc_edges', 'select distinct left_node as l, right_node as r from (' ~ edges ~ ') as given where left_node <> right_node') -%}
-    {%- do rebuild_temporary('cc_labels', 'select l as node, l as root from cc_edges union select r, r from cc_edges') -%}
+    {%- do rebuild_temporary('cc_labels', 'select l as node, l as root from cc_edges union distinct select r, r from cc_edges') -%}
     {%- for round in range(64) if run_number.open -%}
         {%- do rebuild_temporary('cc_hooks', 'select node, min(neighbour) as parent from (select l as node, r as neighbour from cc_edges union all select r, l from cc_edges union all select l, l from cc_edges union all select r, r from cc_edges) as both_ways group by node') -%}
         {%- set jumping = namespace(open=true) -%}

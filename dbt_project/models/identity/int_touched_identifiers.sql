@@ -40,7 +40,7 @@ touched_nodes as (
         edges.last_landing_number > current_run.published_landing_high_water
         or current_run.everything_changed
 
-    union
+    union distinct
 
     select identifiers.node
     from births

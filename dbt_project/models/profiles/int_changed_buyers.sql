@@ -51,17 +51,17 @@ unpublished as (
 together as (
 
     select profile_id from births
-    union
+    union distinct
     select profile_before from births
-    union
+    union distinct
     select profile_id from orders
-    union
+    union distinct
     select profile_id from refunds
-    union
+    union distinct
     select former_owners.profile_id from {{ ref('int_changed_owners') }} as former_owners
-    union
+    union distinct
     select profile_id from due
-    union
+    union distinct
     select profile_id from unpublished
 
 )

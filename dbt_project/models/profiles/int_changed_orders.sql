@@ -93,19 +93,19 @@ unpublished as (
 together as (
 
     select * from int_orders_landed
-    union
+    union distinct
     select * from int_order_lines_landed
-    union
+    union distinct
     select * from int_refunds_landed
-    union
+    union distinct
     select * from refunds_due
-    union
+    union distinct
     select * from refunds_moved
-    union
+    union distinct
     select * from moved
-    union
+    union distinct
     select * from everything
-    union
+    union distinct
     select * from unpublished
 
 )

@@ -51,14 +51,14 @@ together as (
     from former_orders
     inner join changed_orders on former_orders.order_key = changed_orders.order_key
 
-    union
+    union distinct
 
     select former_refunds.profile_id
     from former_refunds
     inner join refunds_landed
         on former_refunds.source = refunds_landed.source and former_refunds.refund_id = refunds_landed.refund_id
 
-    union
+    union distinct
 
     select profile_id from unpublished
 

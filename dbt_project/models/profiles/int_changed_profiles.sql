@@ -144,14 +144,14 @@ everybody as (
     cross join current_run
     where current_run.everything_changed
 
-    union
+    union distinct
 
     select identifiers.profile_id
     from {{ ref('dim_identifiers') }} as identifiers
     cross join current_run
     where current_run.everything_changed
 
-    union
+    union distinct
 
     -- A new fit moves the scores of everybody.
     select profiles.profile_id
@@ -192,31 +192,31 @@ unpublished as (
 together as (
 
     select profile_id from births
-    union
+    union distinct
     select profile_before from births
-    union
+    union distinct
     select profile_id from events_landed
-    union
+    union distinct
     select profile_id from sessions_cut
-    union
+    union distinct
     select profile_id from former_owners
-    union
+    union distinct
     select profile_id from orders_changed
-    union
+    union distinct
     select profile_id from refunds_landed
-    union
+    union distinct
     select profile_id from contacts_landed
-    union
+    union distinct
     select profile_id from products_landed
-    union
+    union distinct
     select profile_id from consenting
-    union
+    union distinct
     select profile_id from everybody
-    union
+    union distinct
     select profile_id from due
-    union
+    union distinct
     select profile_id from flips_due
-    union
+    union distinct
     select profile_id from unpublished
 
 )

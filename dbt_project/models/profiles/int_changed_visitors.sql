@@ -62,11 +62,11 @@ unpublished as (
 together as (
 
     select visitor_birth from arrived
-    union
+    union distinct
     select visitor_birth from moved
-    union
+    union distinct
     select visitor_birth from everybody
-    union
+    union distinct
     select visitor_birth from unpublished
 
 )

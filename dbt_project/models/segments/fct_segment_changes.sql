@@ -42,7 +42,7 @@ identities_changed as (
     select profile_id
     from {{ ref('int_changed_births') }}
     where profile_before is not null
-    union
+    union distinct
     select profile_before
     from {{ ref('int_changed_births') }}
     where profile_before is not null

@@ -34,5 +34,5 @@ taken_back as (
 )
 
 select profile_id from changed
-union
+union distinct
 select profile_id from taken_back

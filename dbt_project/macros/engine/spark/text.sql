@@ -32,6 +32,7 @@
 {%- endmacro %}
 
 
+{#- Null where there is no such part; dbt's own fails. -#}
 {% macro spark__split_part(string_text, delimiter_text, part_number) -%}
-    split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
+    try_element_at(split({{ string_text }}, {{ text_literal('\\Q') }} || {{ delimiter_text }} || {{ text_literal('\\E') }}), {{ part_number }})
 {%- endmacro %}

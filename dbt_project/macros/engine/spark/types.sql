@@ -16,7 +16,7 @@
 {% macro spark__text_as(text, type) -%}
     {%- if type == 'date' -%}
         {#- The engine takes a year alone for a date. -#}
-        try_cast(replace(regexp_extract({{ text }}, {{ text_literal('^ *([0-9]{1,5}([-/])[0-9]{1,2}\\2[0-9]{1,2})(?![0-9])(?! *[(])') }}, 1), '/', '-') as date)
+        try_cast(translate(regexp_extract({{ text }}, {{ text_literal('^ *([0-9]{1,5}([-/ ])[0-9]{1,2}\\2[0-9]{1,2})(?![0-9])(?! *[(])') }}, 1), '/ ', '--') as date)
     {%- else -%}
         {#- The engine takes digits of every script for digits. -#}
         case when {{ text }} rlike {{ text_literal('^[\\s0-9.eE+-]+$') }} then {{ spark__try_cast_to(text, type) }} end

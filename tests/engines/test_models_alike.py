@@ -1,0 +1,108 @@
+"""A shop is the same on every engine, row by row: every model, in a full build and in an increment.
+
+Belongs here: the embedded engine's tables against Spark's, from the same raw rows. Does not belong
+here: landing and publishing on another engine, single macros (`test_macros_alike`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from cdp.generation import generate
+from cdp.warehouse.modelling import Models
+from cdp.warehouse.runs import STAGES, Run
+from cdp.warehouse.settings import Settings
+from cdp.warehouse.store import open_warehouse
+from tests.engines import two_runs
+from tests.engines.copying import copy_in, difference
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.engines]
+
+PEOPLE = 40
+OF_THE_RUNS = ("governance.runs", "governance.stage_builds", "governance.refit_requests")
+NOT_BUILT = (*OF_THE_RUNS, "governance.gate_results")
+
+
+class Pair:
+    """A shop on the embedded engine, and the same raw rows on Spark."""
+
+    def __init__(self, home: Path, spark: SparkSession, settings: Settings) -> None:
+        self.home, self.spark, self.settings = home, spark, settings
+        self.models = Models(settings, generate(settings))
+        two_runs.land_the_shop(home, PEOPLE)
+
+    def build(self, number: int, *, full_refresh: bool = False) -> None:
+        """Build a run on both. The record of runs is copied before one is published."""
+        two_runs.build(self.home, number, full_refresh=full_refresh)
+        for name, rows in self.tables(lambda name: name.startswith("raw.") or name in OF_THE_RUNS):
+            copy_in(self.spark, name, rows)
+        if number == 1:
+            self.models.seed()
+        moment = two_runs.MOMENTS[number - 1]
+        silent: Any = _Silent()
+        run = Run(number + 1, f"run-{number}", moment, moment, "test")
+        for stage in STAGES[1:]:
+            self.models.build(silent, run, stage, full_refresh=full_refresh)
+
+    def tables(self, wanted: Any) -> Iterator[tuple[str, pa.Table]]:
+        with open_warehouse(two_runs.settings_of(self.home, 0)) as warehouse:
+            names = [f"{schema}.{name}" for schema, name in warehouse.relations()]
+            for name in names:
+                if wanted(name) and not name.startswith("later."):
+                    yield name, warehouse.arrow(f"SELECT * FROM {name}")
+
+    def differences(self) -> dict[str, str]:
+        found = {}
+        for name, rows in self.tables(lambda name: not name.startswith(("raw.", "serving."))):
+            if name in NOT_BUILT:
+                continue
+            if told := difference(rows, self.spark.table(name).toArrow()):
+                found[name] = told
+        return found
+
+
+class _Silent:
+    """A warehouse that takes the record of stages and forgets it; what is copied says it."""
+
+    def execute(self, *_: Any) -> None: ...
+    def insert(self, *_: Any) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def pair(
+    tmp_path_factory: pytest.TempPathFactory, spark: SparkSession, spark_settings: Settings
+) -> Pair:
+    made = Pair(tmp_path_factory.mktemp("pair"), spark, spark_settings)
+    for schema in ("raw", *STAGES[1:], "governance"):
+        spark.sql(f"create schema if not exists {schema}")
+    return made
+
+
+def test_every_model_has_the_same_rows_in_a_full_build(pair: Pair) -> None:
+    pair.build(1)
+    assert pair.differences() == {}
+
+
+def test_every_model_has_the_same_rows_after_late_rows_and_rows_told_again(pair: Pair) -> None:
+    two_runs.publish(pair.home, 1)
+    pair.build(2)
+    assert pair.differences() == {}
+
+
+def test_a_run_that_is_repeated_gives_the_same_rows(pair: Pair) -> None:
+    """It takes back what the run before it has written and not published."""
+    pair.build(2)
+    assert pair.differences() == {}
+
+
+def test_a_rebuild_has_the_same_rows(pair: Pair) -> None:
+    pair.build(2, full_refresh=True)
+    assert pair.differences() == {}
