@@ -10,3 +10,13 @@
 {% macro delete_of_unpublished(relation, published) -%}
     {{ return(adapter.dispatch('delete_of_unpublished', 'tributary')(relation, published)) }}
 {%- endmacro %}
+
+
+{#- What statements call rows that were kept under a name. -#}
+{% macro kept_name(name) -%}
+    {{ return(adapter.dispatch('kept_name', 'tributary')(name)) }}
+{%- endmacro %}
+
+{% macro default__kept_name(name) -%}
+    {{ return(name) }}
+{%- endmacro %}

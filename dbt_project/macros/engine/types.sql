@@ -47,7 +47,7 @@
     divide decimals as floating point, or with places of their own, so the division is one of
     integers, in ten-thousandths. -#}
 {% macro exact_share(amount, parts) -%}
-    {%- set units = 'cast(cast(abs(' ~ amount ~ ') as decimal(38, 4)) * 10000 as ' ~ wide_integer() ~ ')' -%}
+    {%- set units = 'cast(cast(abs(' ~ amount ~ ') as ' ~ type_named('decimal(38, 4)') ~ ') * 10000 as ' ~ wide_integer() ~ ')' -%}
     cast(
         case when {{ amount }} < 0 then -1 else 1 end
         * cast({{ integer_quotient('2 * ' ~ units ~ ' + ' ~ parts, '2 * ' ~ parts) }} as decimal(18, 0))

@@ -12,23 +12,27 @@
         {{ return('components_to_be') }}
     {%- endif -%}
     {%- set run_number = namespace(open=true) -%}
+    {%- set links = kept_name('cc_edges') -%}
+    {%- set labels = kept_name('cc_labels') -%}
+    {%- set hooks = kept_name('cc_hooks') -%}
+    {%- set jumped = kept_name('cc_jumped') -%}
     {%- do rebuild_temporary('cc_edges', 'select distinct left_node as l, right_node as r from (' ~ edges ~ ') as given where left_node <> right_node') -%}
-    {%- do rebuild_temporary('cc_labels', 'select l as node, l as root from cc_edges union distinct select r, r from cc_edges') -%}
+    {%- do rebuild_temporary('cc_labels', 'select l as node, l as root from ' ~ links ~ ' union distinct select r, r from ' ~ links) -%}
     {%- for round in range(64) if run_number.open -%}
-        {%- do rebuild_temporary('cc_hooks', 'select node, min(neighbour) as parent from (select l as node, r as neighbour from cc_edges union all select r, l from cc_edges union all select l, l from cc_edges union all select r, r from cc_edges) as both_ways group by node') -%}
+        {%- do rebuild_temporary('cc_hooks', 'select node, min(neighbour) as parent from (select l as node, r as neighbour from ' ~ links ~ ' union all select r, l from ' ~ links ~ ' union all select l, l from ' ~ links ~ ' union all select r, r from ' ~ links ~ ') as both_ways group by node') -%}
         {%- set jumping = namespace(open=true) -%}
         {%- for jump in range(64) if jumping.open -%}
-            {%- do rebuild_temporary('cc_jumped', 'select near.node, far.parent from cc_hooks as near inner join cc_hooks as far on near.parent = far.node') -%}
-            {%- set moved = run_query('select count(*) as moved from cc_jumped inner join cc_hooks using (node) where cc_jumped.parent <> cc_hooks.parent').columns[0].values()[0] -%}
-            {%- do rebuild_temporary('cc_hooks', 'select * from cc_jumped') -%}
+            {%- do rebuild_temporary('cc_jumped', 'select near.node, far.parent from ' ~ hooks ~ ' as near inner join ' ~ hooks ~ ' as far on near.parent = far.node') -%}
+            {%- set moved = run_query('select count(*) as moved from ' ~ jumped ~ ' as after inner join ' ~ hooks ~ ' as before on after.node = before.node where after.parent <> before.parent').columns[0].values()[0] -%}
+            {%- do rebuild_temporary('cc_hooks', 'select * from ' ~ jumped) -%}
             {%- if moved == 0 -%}{%- set jumping.open = false -%}{%- endif -%}
         {%- endfor -%}
-        {%- do rebuild_temporary('cc_relabelled', 'select cc_labels.node, coalesce(cc_hooks.parent, cc_labels.root) as root from cc_labels left join cc_hooks on cc_labels.root = cc_hooks.node') -%}
-        {%- do rebuild_temporary('cc_labels', 'select * from cc_relabelled') -%}
-        {%- do rebuild_temporary('cc_rewritten', 'select distinct near.parent as l, far.parent as r from cc_edges inner join cc_hooks as near on cc_edges.l = near.node inner join cc_hooks as far on cc_edges.r = far.node where near.parent <> far.parent') -%}
-        {%- do rebuild_temporary('cc_edges', 'select * from cc_rewritten') -%}
-        {%- set left = run_query('select count(*) as n from cc_edges').columns[0].values()[0] -%}
+        {%- do rebuild_temporary('cc_relabelled', 'select known.node, coalesce(found.parent, known.root) as root from ' ~ labels ~ ' as known left join ' ~ hooks ~ ' as found on known.root = found.node') -%}
+        {%- do rebuild_temporary('cc_labels', 'select * from ' ~ kept_name('cc_relabelled')) -%}
+        {%- do rebuild_temporary('cc_rewritten', 'select distinct near.parent as l, far.parent as r from ' ~ links ~ ' as link inner join ' ~ hooks ~ ' as near on link.l = near.node inner join ' ~ hooks ~ ' as far on link.r = far.node where near.parent <> far.parent') -%}
+        {%- do rebuild_temporary('cc_edges', 'select * from ' ~ kept_name('cc_rewritten')) -%}
+        {%- set left = run_query('select count(*) as n from ' ~ links).columns[0].values()[0] -%}
         {%- if left == 0 -%}{%- set run_number.open = false -%}{%- endif -%}
     {%- endfor -%}
-    {{ return('cc_labels') }}
+    {{ return(labels) }}
 {%- endmacro %}

@@ -7,5 +7,5 @@
 {#- An amount in the base currency, to four places: exact, and null where there is no rate, or where
     the amount is larger than any that is real. -#}
 {% macro in_base(amount, rate='rates.rate') -%}
-    {{ try_cast_to('round(cast(' ~ amount ~ ' as decimal(19, 4)) * ' ~ rate ~ ', 4)', 'decimal(18, 4)') }}
+    {{ try_cast_to('round(cast(' ~ amount ~ ' as ' ~ type_named('decimal(19, 4)') ~ ') * ' ~ rate ~ ', 4)', 'decimal(18, 4)') }}
 {%- endmacro %}
