@@ -236,7 +236,24 @@ def _prepare_spark() -> None:
     run_on_the_session()
 
 
-_PREPARED = {"duckdb": _prepare_duckdb, "spark": _prepare_spark}
+def _prepare_snowflake() -> None:
+    from cdp.warehouse.engines.dbt_warehouses import run_on_snowflake
+
+    run_on_snowflake()
+
+
+def _prepare_bigquery() -> None:
+    from cdp.warehouse.engines.dbt_warehouses import run_on_bigquery
+
+    run_on_bigquery()
+
+
+_PREPARED = {
+    "duckdb": _prepare_duckdb,
+    "spark": _prepare_spark,
+    "snowflake": _prepare_snowflake,
+    "bigquery": _prepare_bigquery,
+}
 """What this process does to dbt's adapter before it is used."""
 
 
@@ -333,7 +350,50 @@ def _spark(settings: Settings) -> dict[str, Any]:
     return {"type": "spark", "method": "session", "host": "localhost", "schema": "default"}
 
 
-_OUTPUTS: dict[str, Callable[[Settings], dict[str, Any]]] = {"duckdb": _embedded, "spark": _spark}
+def _snowflake(settings: Settings) -> dict[str, Any]:
+    """The account by key pair. dbt reads the key from its file and the passphrase from its variable."""
+    phrase = settings.snowflake_private_key_passphrase
+    secret = {
+        "private_key_passphrase": "{{ env_var('CDP_SNOWFLAKE_PRIVATE_KEY_PASSPHRASE') }}",
+    }
+    return {
+        "type": "snowflake",
+        "account": settings.snowflake_account,
+        "user": settings.snowflake_user,
+        "private_key_path": str(settings.snowflake_private_key_path),
+        **(secret if phrase else {}),
+        "role": settings.snowflake_role,
+        "warehouse": settings.snowflake_warehouse,
+        "database": settings.snowflake_database,
+        # Where temporary tables lie; every database has it.
+        "schema": "public",
+        "reuse_connections": True,
+    }
+
+
+def _bigquery(settings: Settings) -> dict[str, Any]:
+    """The project by a key file, or by the application default credentials of the machine."""
+    keyfile = settings.bigquery_keyfile
+    return {
+        "type": "bigquery",
+        **(
+            {"method": "service-account", "keyfile": str(keyfile)}
+            if keyfile
+            else {"method": "oauth"}
+        ),
+        "project": settings.bigquery_project,
+        # Where rows are kept for later statements; the control tables have made it.
+        "dataset": "governance",
+        "location": settings.bigquery_location,
+    }
+
+
+_OUTPUTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
+    "duckdb": _embedded,
+    "spark": _spark,
+    "snowflake": _snowflake,
+    "bigquery": _bigquery,
+}
 
 
 def _fingerprint(project: Path) -> str:

@@ -35,6 +35,7 @@ HOMES = {
         "cdp.warehouse.modelling",
         "cdp.warehouse.dbt_columns",
         "cdp.warehouse.engines.dbt_sessions",
+        "cdp.warehouse.engines.dbt_warehouses",
     ),
     "great_expectations": ("expectations",),
 }

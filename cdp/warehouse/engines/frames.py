@@ -1,17 +1,20 @@
 """Rows that a Python model works on, whatever engine holds them.
 
-Belongs here: the few steps that Python models take, for relations of DuckDB and frames of Spark.
+Belongs here: the few steps that Python models take, for relations of DuckDB, frames of Spark, and
+queries of an engine that answers with Arrow tables (Snowflake, BigQuery).
 Does not belong here: what a model computes, or any step that SQL can take in a model of its own.
 
 A step says what is to be done; it is done when the model hands its rows over, or when something is
-asked of them. On Spark, rows stay with the workers: functions go to them, group by group.
+asked of them. On Spark, rows stay with the workers: functions go to them, group by group. From
+Snowflake and BigQuery the rows that a function reads come to this process, and what it makes of them
+goes back: there, code would run only with packages that the engine has.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
@@ -75,8 +78,21 @@ class Frame(ABC):
         """What a function makes of the rows of both, where rows of one key are always together."""
 
 
+class Answering(Protocol):
+    """A connection that answers a query with an Arrow table."""
+
+    except_distinct: str
+    """How the engine writes a difference of two queries, each row once."""
+
+    def arrow(self, query: str) -> pa.Table:
+        """The rows of a query, columns in small letters."""
+        ...
+
+
 def of(rows: Any) -> Frame:
     """What dbt hands a Python model: `dbt.ref(...)`."""
+    if isinstance(rows, Frame):
+        return rows
     if type(rows).__module__.startswith("pyspark."):
         return _SparkFrame(rows)
     return _DuckDBFrame(rows)
@@ -86,6 +102,8 @@ def of_table(session: Any, name: Any) -> Frame:
     """A table by its name, which no model depends on: `dbt.this`."""
     if type(session).__module__.startswith("pyspark."):
         return _SparkFrame(session.table(str(name)))
+    if not hasattr(session, "query"):
+        return of(session.table(str(name)))
     return _DuckDBFrame(session.query(f"select * from {name}"))
 
 
@@ -197,3 +215,60 @@ class _SparkFrame(Frame):
         one, another = (rows.toDF(*rows.columns) for rows in (self._rows, other._rows))
         together = one.groupBy(key).cogroup(another.groupBy(key))
         return together.applyInArrow(step, from_arrow_schema(schema))
+
+
+class QueryFrame(Frame):
+    """A query of an engine, which is asked when rows are wanted."""
+
+    def __init__(self, engine: Answering, source: str) -> None:
+        """
+        Args:
+            source: what stands behind `FROM`.
+        """
+        self._engine = engine
+        self._source = source
+
+    def _of(self, query: str, name: str = "given") -> QueryFrame:
+        return QueryFrame(self._engine, f"({query}) AS {name}")
+
+    def _query(self, columns: str = "*") -> str:
+        return f"SELECT {columns} FROM {self._source}"
+
+    def filter(self, condition: str) -> Frame:
+        return self._of(f"{self._query()} WHERE {condition}")
+
+    def select(self, *columns: str) -> Frame:
+        return self._of(self._query(", ".join(columns)))
+
+    def distinct(self) -> Frame:
+        return self._of(self._query("DISTINCT *"))
+
+    def minus(self, other: Frame) -> Frame:
+        assert isinstance(other, QueryFrame)
+        return self._of(f"{self._query()} {self._engine.except_distinct} {other._query()}")
+
+    def named(self, name: str) -> Frame:
+        return self._of(self._query(), name)
+
+    def join(self, other: Frame, condition: str) -> Frame:
+        assert isinstance(other, QueryFrame)
+        return QueryFrame(self._engine, f"{self._source} INNER JOIN {other._source} ON {condition}")
+
+    def ordered(self, column: str) -> Frame:
+        return self._of(f"{self._query()} ORDER BY {column}")
+
+    def value(self, column: str) -> Any:
+        (value,) = self._engine.arrow(self._query(f"{column} AS wanted")).column(0).to_pylist()
+        return value
+
+    def largest(self, column: str) -> Any:
+        return self.value(f"MAX({column})")
+
+    def arrow(self) -> pa.Table:
+        return self._engine.arrow(self._query())
+
+    def map(self, step: Step, schema: pa.Schema) -> pa.Table:
+        return step(self.arrow())
+
+    def solved_with(self, other: Frame, key: str, step: GroupStep, schema: pa.Schema) -> pa.Table:
+        return step(self.arrow(), other.arrow())

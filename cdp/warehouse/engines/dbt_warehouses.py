@@ -1,0 +1,205 @@
+"""dbt on Snowflake and on BigQuery, as this project uses it.
+
+Belongs here: what dbt-snowflake and dbt-bigquery lack. Does not belong here: signing in (the profile,
+in `modelling`), the SQL of a model or a materialization (`dbt_project/macros/engine/`).
+
+Two things, each to be removed when the adapters do it:
+
+- a model in Python runs in this process and asks the engine over the adapter's own connection: the
+  adapters only know how to send one to Snowpark or Dataproc, which would have to be given the project's
+  packages;
+- what the engine says about rows is told to nobody: its text may hold any value of a row, and dbt
+  tells every text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from cdp.warehouse.engines.frames import QueryFrame
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+_MARK = "_tributary_runs_here"
+
+_ROWS_A_STATEMENT = 10_000
+"""Snowflake takes some sixteen thousand rows in one list of values."""
+
+
+def run_on_snowflake() -> None:
+    """Let dbt-snowflake run Python models in this process."""
+    # dbt takes seconds to import, which nobody should pay who only imports this.
+    from dbt.adapters.snowflake.connections import SnowflakeConnectionManager
+    from dbt.adapters.snowflake.impl import SnowflakeAdapter
+
+    if hasattr(SnowflakeAdapter, _MARK):
+        return
+    manager: Any = SnowflakeConnectionManager
+    manager.exception_handler = _quiet_about_rows(manager.exception_handler, _snowflake_kind)
+    _submit_here(SnowflakeAdapter, _Snowflake)
+
+
+def run_on_bigquery() -> None:
+    """Let dbt-bigquery run Python models in this process."""
+    from dbt.adapters.bigquery.connections import BigQueryConnectionManager
+    from dbt.adapters.bigquery.impl import BigQueryAdapter
+
+    if hasattr(BigQueryAdapter, _MARK):
+        return
+    manager: Any = BigQueryConnectionManager
+    manager.exception_handler = _quiet_about_rows(manager.exception_handler, _bigquery_kind)
+    _submit_here(BigQueryAdapter, _BigQuery)
+
+
+def _submit_here(adapter_class: Any, session: Any) -> None:
+    from dbt.adapters.contracts.connection import AdapterResponse
+
+    def submit(adapter: Any, parsed_model: dict[str, Any], compiled_code: str) -> AdapterResponse:
+        name = parsed_model["alias"]
+        handle = adapter.connections.get_thread_connection().handle
+        code = compile(compiled_code, f"<model {name}>", "exec")
+        exec(code, {"__name__": name, "session": session(handle)})  # noqa: S102
+        return AdapterResponse("OK")
+
+    adapter_class.submit_python_job = submit
+    setattr(adapter_class, _MARK, True)
+
+
+class _Snowflake:
+    """What a Python model is given as its session: a connection of Snowflake's client."""
+
+    except_distinct = "EXCEPT"
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def table(self, name: str) -> QueryFrame:
+        return QueryFrame(self, name)
+
+    def arrow(self, query: str) -> pa.Table:
+        with self._connection.cursor() as cursor:
+            rows = cursor.execute(query).fetch_arrow_all(force_return_table=True)
+        return _of_this_projects_types(rows.rename_columns([n.lower() for n in rows.column_names]))
+
+    def keep(self, rows: pa.Table, name: str) -> None:
+        """Leave rows in a temporary table for the statements that follow."""
+        columns = ", ".join(f"{field.name} {_snowflake_type(field.type)}" for field in rows.schema)
+        places = ", ".join(["%s"] * rows.num_columns)
+        with self._connection.cursor() as cursor:
+            cursor.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} ({columns})")
+            for batch in rows.to_batches(max_chunksize=_ROWS_A_STATEMENT):
+                values = [tuple(row.values()) for row in batch.to_pylist()]
+                if values:
+                    cursor.executemany(f"INSERT INTO {name} VALUES ({places})", values)  # noqa: S608
+
+
+class _BigQuery:
+    """What a Python model is given as its session: a client of BigQuery."""
+
+    except_distinct = "EXCEPT DISTINCT"
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def table(self, name: str) -> QueryFrame:
+        return QueryFrame(self, f"`{_plain(name)}`")
+
+    def arrow(self, query: str) -> pa.Table:
+        # The other way of reading needs a package and a permission more.
+        rows = self._client.query(query).to_arrow(create_bqstorage_client=False)
+        return _of_this_projects_types(rows)
+
+    def keep(self, rows: pa.Table, name: str) -> None:
+        """Leave rows in a table for the statements that follow, which drop it."""
+        import pyarrow.parquet
+        from google.cloud import bigquery
+
+        written = io.BytesIO()
+        pyarrow.parquet.write_table(rows, written)
+        written.seek(0)
+        schema = [
+            bigquery.SchemaField(field.name, _bigquery_type(field.type)) for field in rows.schema
+        ]
+        config = bigquery.LoadJobConfig(
+            source_format=bigquery.SourceFormat.PARQUET,
+            write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+            schema=schema,
+        )
+        self._client.load_table_from_file(written, _plain(name), job_config=config).result()
+
+
+def _plain(name: str) -> str:
+    return name.replace("`", "")
+
+
+def _of_this_projects_types(rows: pa.Table) -> pa.Table:
+    """Whole numbers of 64 bits and moments without a zone, in whatever type the engine sent them."""
+
+    def shared(kind: pa.DataType) -> pa.DataType:
+        if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):
+            return pa.int64()
+        return pa.timestamp("us") if pa.types.is_timestamp(kind) else kind
+
+    return rows.cast(pa.schema([pa.field(field.name, shared(field.type)) for field in rows.schema]))
+
+
+def _snowflake_type(kind: pa.DataType) -> str:
+    if pa.types.is_integer(kind):
+        return "BIGINT"
+    if pa.types.is_boolean(kind):
+        return "BOOLEAN"
+    return "TIMESTAMP_NTZ" if pa.types.is_timestamp(kind) else "VARCHAR"
+
+
+def _bigquery_type(kind: pa.DataType) -> str:
+    if pa.types.is_integer(kind):
+        return "INT64"
+    if pa.types.is_boolean(kind):
+        return "BOOL"
+    return "TIMESTAMP" if pa.types.is_timestamp(kind) else "STRING"
+
+
+def _quiet_about_rows(handler: Any, kind_of: Any) -> Any:
+    """dbt's handler of errors, ahead of which an error about rows loses its text."""
+
+    @contextmanager
+    def quiet(manager: Any, sql: str) -> Iterator[None]:
+        from dbt_common.exceptions import DbtDatabaseError
+
+        with handler(manager, sql):
+            try:
+                yield
+            except Exception as error:
+                kind = kind_of(error)
+                if kind is None:
+                    raise
+                told = f"{kind} (its text may hold values of rows, and is told nowhere)"
+                raise DbtDatabaseError(told) from None
+
+    return quiet
+
+
+def _snowflake_kind(error: Exception) -> str | None:
+    """The number of an error among rows; none for one about a statement, or of another library."""
+    state = getattr(error, "sqlstate", None)
+    if not type(error).__module__.startswith("snowflake.") or str(state).startswith("42"):
+        return None
+    return f"Snowflake's error {getattr(error, 'errno', None)}"
+
+
+def _bigquery_kind(error: Exception) -> str | None:
+    """The reason of an error among rows. One about a statement says where in it."""
+    reasons = getattr(error, "errors", None)
+    if not type(error).__module__.startswith("google.") or not isinstance(reasons, list | tuple):
+        return None
+    texts = [str(each.get("message", "")) for each in reasons]
+    if texts and all(re.search(r" at \[\d+:\d+\]", text) for text in texts):
+        return None
+    return f"BigQuery's error {', '.join(str(each.get('reason')) for each in reasons)}"

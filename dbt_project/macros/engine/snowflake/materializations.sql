@@ -1,0 +1,30 @@
+{% materialization incremental, adapter='snowflake', supported_languages=['sql', 'python'] %}
+    {%- set former = load_cached_relation(this) -%}
+    {%- set anew = former is none or former.type != 'table' or should_full_refresh() -%}
+    {#- A temporary table, in the schema of the session: it goes with the session if the run is killed. -#}
+    {%- set made = make_temp_relation(this).incorporate(type='table').include(database=false, schema=false) -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- if model['language'] == 'python' -%}
+        {%- call statement('rows', language='python') -%}
+{{ compiled_code }}
+session.keep(model(dbtObj(session.table), session), '{{ made }}')
+        {%- endcall -%}
+    {%- endif -%}
+    {{- return({'relations': [build_increment(former, anew, made)]}) -}}
+{% endmaterialization %}
+
+
+{#- Seeds: the whole table in one statement, where dbt would empty it first. -#}
+{% macro snowflake__create_csv_table(model, agate_table) -%}
+    {{ return('') }}
+{%- endmacro %}
+
+{% macro snowflake__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
+    {{ return('') }}
+{%- endmacro %}
+
+{% macro snowflake__load_csv_rows(model, agate_table) -%}
+    {%- set sql = 'create or replace table ' ~ this ~ ' as ' ~ rows_of_seed(model, agate_table) -%}
+    {%- do run_query(sql) -%}
+    {{ return(sql) }}
+{%- endmacro %}
