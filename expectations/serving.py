@@ -15,8 +15,10 @@ import duckdb
 
 from cdp.config.personal_data import Column, load_personal_data
 from cdp.config.roles import SECTIONS, Role, load_roles
+from cdp.generation import project_dir
 from cdp.warehouse.engines.embedded import CATALOG
 from cdp.warehouse.manifest import DamagedSet, Manifest, read_manifest
+from cdp.warehouse.model_catalogue import load_catalogue
 from cdp.warehouse.runs import Run
 from cdp.warehouse.shelf import Place
 from cdp.warehouse.store import Warehouse
@@ -40,7 +42,9 @@ Columns = Mapping[str, Mapping[Table, Mapping[str, str]]]
 """By attached file: its tables, with their columns and types."""
 
 
-def validate_set(candidate: Place, warehouse: Warehouse, run: Run) -> GateVerdict:
+def validate_set(
+    candidate: Place, warehouse: Warehouse, run: Run, *, project: Path | None = None
+) -> GateVerdict:
     """Check a candidate set and record the verdict.
 
     Args:
@@ -48,6 +52,7 @@ def validate_set(candidate: Place, warehouse: Warehouse, run: Run) -> GateVerdic
             manifest, or the schema that those of its roles begin with.
         warehouse: the store that it was written from.
         run: the run that is about to publish it.
+        project: the dbt project whose models it serves; the deployment's own by default.
 
     Raises:
         ConfigError: `roles.yml` or `personal_data.yml` is wrong.
@@ -57,9 +62,9 @@ def validate_set(candidate: Place, warehouse: Warehouse, run: Run) -> GateVerdic
     if isinstance(candidate, Path):
         verdict = _of_folder(candidate, warehouse, run, roles)
     else:
-        verdict = decide(
-            warehouse, run, STAGE, checks_of_schemas(candidate, warehouse, run, roles), {}, "full"
-        )
+        served = load_catalogue(project or project_dir(warehouse.settings))
+        checks = checks_of_schemas(candidate, warehouse, run, roles, served)
+        verdict = decide(warehouse, run, STAGE, checks, {}, "full")
     record(warehouse, run, verdict, {}, started)
     return verdict
 

@@ -6,35 +6,36 @@ Does not belong here: sets of files (`expectations.serving`), making any set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from cdp.config.personal_data import Column, PersonalData, load_personal_data
 from cdp.config.roles import SECTIONS, Role, expand
-from cdp.generation import project_dir
-from cdp.warehouse.model_catalogue import load_catalogue
 from cdp.warehouse.runs import Run
 from cdp.warehouse.store import Table, Warehouse
 from expectations.checks import Check, literal, quoted, relation
 
 
 def checks_of_schemas(
-    place: str, warehouse: Warehouse, run: Run, roles: Mapping[str, Role]
+    place: str, warehouse: Warehouse, run: Run, roles: Mapping[str, Role], models: Iterable[Table]
 ) -> list[Check]:
     """The checks of a candidate.
 
     Args:
         place: the schema that those of its roles begin with.
+        models: what the project has, and so may be served.
     """
     built = warehouse.relations()
     # What the project no longer has may still stand in the warehouse, and goes into no set.
-    offered = set(built) & set(load_catalogue(project_dir(warehouse.settings)))
+    offered = set(built) & set(models)
     personal_data = load_personal_data(warehouse.settings)
     checks = []
     for role in roles.values():
         schema = f"{place}_{role.name}"
         where = f"serving.{role.name}"
         checks.append(_of_run(run, schema, where))
-        for table in _offered(role, offered):
+        served = _offered(role, offered)
+        checks.append(_has_any(served, where))
+        for table in served:
             checks.append(_row_count(table, schema, where))
             checks += _hidden(table, schema, where, role, personal_data, built[table])
     return checks
@@ -43,6 +44,19 @@ def checks_of_schemas(
 def _offered(role: Role, tables: Iterable[Table]) -> list[Table]:
     found = [table for part in SECTIONS for table in expand(role.patterns(part), tables)]
     return list(dict.fromkeys(found))
+
+
+def _has_any(served: Sequence[Table], where: str) -> Check:
+    """A set of which nothing would be looked at passes no gate."""
+    return Check(
+        name="offers the role a table at all",
+        table=where,
+        value=str(len(served)),
+        source="(SELECT 1 AS one) AS nothing",
+        unit="tables",
+        low=1,
+        high=None,
+    )
 
 
 def _of_run(run: Run, schema: str, where: str) -> Check:

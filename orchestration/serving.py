@@ -88,7 +88,7 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         verdicts: list[GateVerdict] = []
 
         def validate(candidate: Place) -> bool:
-            verdict = validate_set(candidate, held.store, held.run)
+            verdict = validate_set(candidate, held.store, held.run, project=held.deployment.project)
             verdicts.append(verdict)
             held.tell(News("gate", verdict.stage, verdict.passed, detail=verdict))
             if not verdict.passed:

@@ -94,9 +94,7 @@ def test_several_columns_are_compared_as_columns(dialect: str) -> None:
 
 def test_types_are_the_engines_own_and_hints_are_left_out() -> None:
     sql = "CREATE TABLE raw.x (a VARCHAR USING COMPRESSION fsst, b TIMESTAMP, c HUGEINT, d BLOB)"
-    assert one(sql) == (
-        "CREATE TABLE raw.x (a STRING, b TIMESTAMP, c DECIMAL(38, 0), d BINARY)"
-    )
+    assert one(sql) == ("CREATE TABLE raw.x (a STRING, b TIMESTAMP, c DECIMAL(38, 0), d BINARY)")
 
 
 def test_statements_parted_by_semicolons_are_several() -> None:

@@ -119,7 +119,7 @@ class LakeShelf(Shelf):
                 self._put(place, table)
                 reached("publish.after_file")
             rows = {
-                path: int(self.lake.scalar(f"SELECT count(*) FROM {_inside(place, table)}"))
+                path: self.lake.spark.table(_inside(place, table)).count()
                 for path, table in tables.items()
             }
             self._tell(place, offer)
