@@ -17,7 +17,6 @@ from cdp.config.contract import WAREHOUSE_TYPES, Column
 from cdp.config.sources import Constant, Expression, parse_expression
 from cdp.config.staged import GENERATED_KEYS, StagedEntity, column_names, json_path, output_columns
 
-
 TEXT = "{{ dbt.type_string() }}"
 """The type of text, which alone has a name of its own on some engines."""
 
