@@ -21,7 +21,10 @@ demo: .venv/ready ## Generate a shop, run the whole way, show its segments (PEOP
 	@$(BIN)/cdp demo $(strip $(DEMO_ARGS))
 
 test: .venv/ready ## Run the tests (ARGS="-k word" for some of them)
-	@$(BIN)/python -m pytest -m "not kill" $(ARGS)
+	@$(BIN)/python -m pytest -m "not kill and not engines" $(ARGS)
+
+test-engines: .venv/engines ## Run a whole shop on Spark beside DuckDB: in a folder, on S3, on a cluster
+	@$(BIN)/python -m pytest -m engines $(ARGS)
 
 test-kill: .venv/ready ## Run the long sweeps that kill processes hundreds of times
 	@$(BIN)/python -m pytest -m kill $(ARGS)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdp.warehouse.settings import Settings, s3_endpoint
@@ -36,6 +38,7 @@ _ANSWERS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
 
+_LOGGING = Path(__file__).with_name("spark-log4j2.properties")
 _PATHS = "spark.hadoop.fs.s3a.path.style.access"
 _JAVA = "spark.driver.extraJavaOptions"
 
@@ -61,7 +64,7 @@ def session_properties(settings: Settings) -> dict[str, str]:
         **_ANSWERS,
         **_DELTA,
         **local,
-        # Delta keeps order among writers of one process on S3, and there is one process that writes.
+        # On S3, Delta keeps order among the writers of one process; there is one that writes.
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         **({"spark.hadoop.fs.s3a.endpoint": endpoint, _PATHS: "true"} if endpoint else {}),
         "spark.app.name": "tributary",
@@ -77,7 +80,11 @@ def session_properties(settings: Settings) -> dict[str, str]:
         "spark.local.dir": str(home / "spill"),
         **settings.spark_conf,
         _JAVA: " ".join(
-            [f"-Dderby.stream.error.file={home}/derby.log", settings.spark_conf.get(_JAVA, "")]
+            [
+                f"-Dderby.stream.error.file={home}/derby.log",
+                f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
+                settings.spark_conf.get(_JAVA, ""),
+            ]
         ).strip(),
     }
 
@@ -126,6 +133,9 @@ def start_session(settings: Settings) -> SparkSession:
     """Start the session of this process."""
     # Imported by who needs it: the package is a part that not every deployment has.
     from pyspark.sql import SparkSession
+
+    # Nothing of pandas' passes between the two: rows go as Arrow tables.
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
 
     # Its log repeats each error that is raised anyway, with whatever values its text holds.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
