@@ -351,7 +351,7 @@ def _spark(settings: Settings) -> dict[str, Any]:
 
 
 def _snowflake(settings: Settings) -> dict[str, Any]:
-    """The account by key pair. dbt reads the key from its file and the passphrase from its variable."""
+    """The account, by key pair: dbt reads the key's file, and the variable of its passphrase."""
     phrase = settings.snowflake_private_key_passphrase
     secret = {
         "private_key_passphrase": "{{ env_var('CDP_SNOWFLAKE_PRIVATE_KEY_PASSPHRASE') }}",

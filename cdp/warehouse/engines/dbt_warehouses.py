@@ -1,13 +1,13 @@
 """dbt on Snowflake and on BigQuery, as this project uses it.
 
-Belongs here: what dbt-snowflake and dbt-bigquery lack. Does not belong here: signing in (the profile,
-in `modelling`), the SQL of a model or a materialization (`dbt_project/macros/engine/`).
+Belongs here: what dbt-snowflake and dbt-bigquery lack. Does not belong here: signing in (the
+profile, in `modelling`), the SQL of a model or a materialization (`dbt_project/macros/engine/`).
 
 Two things, each to be removed when the adapters do it:
 
 - a model in Python runs in this process and asks the engine over the adapter's own connection: the
-  adapters only know how to send one to Snowpark or Dataproc, which would have to be given the project's
-  packages;
+  adapters only know how to send one to Snowpark or Dataproc, which would have to be given the
+  packages of this project;
 - what the engine says about rows is told to nobody: its text may hold any value of a row, and dbt
   tells every text.
 """
@@ -97,7 +97,7 @@ class _Snowflake:
             for batch in rows.to_batches(max_chunksize=_ROWS_A_STATEMENT):
                 values = [tuple(row.values()) for row in batch.to_pylist()]
                 if values:
-                    cursor.executemany(f"INSERT INTO {name} VALUES ({places})", values)  # noqa: S608
+                    cursor.executemany(f"INSERT INTO {name} VALUES ({places})", values)
 
 
 class _BigQuery:
@@ -140,7 +140,7 @@ def _plain(name: str) -> str:
 
 
 def _of_this_projects_types(rows: pa.Table) -> pa.Table:
-    """Whole numbers of 64 bits and moments without a zone, in whatever type the engine sent them."""
+    """Whole numbers of 64 bits, moments without a zone, whatever types the engine sent."""
 
     def shared(kind: pa.DataType) -> pa.DataType:
         if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):

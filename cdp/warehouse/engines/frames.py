@@ -6,8 +6,8 @@ Does not belong here: what a model computes, or any step that SQL can take in a 
 
 A step says what is to be done; it is done when the model hands its rows over, or when something is
 asked of them. On Spark, rows stay with the workers: functions go to them, group by group. From
-Snowflake and BigQuery the rows that a function reads come to this process, and what it makes of them
-goes back: there, code would run only with packages that the engine has.
+Snowflake and BigQuery the rows that a function reads come to this process, and what it makes of
+them goes back: there, code would run only with packages that the engine has.
 """
 
 from __future__ import annotations

@@ -52,22 +52,21 @@
 {#- The names of the columns that are written, once the table has them all: as `on_schema_change` says.
     Types are not compared: of a number the engine chooses the places by how the query computes it. -#}
 {% macro columns_to_write(relation, made) -%}
-    {%- set new = adapter.get_columns_in_relation(made) -%}
-    {%- set held = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list -%}
-    {%- set names = new | map(attribute='name') | map('lower') | list -%}
-    {%- set gone = held | reject('in', names) | list -%}
-    {%- set missing = [] -%}
-    {%- for column in new if column.name | lower not in held -%}
-        {%- do missing.append(column.name | lower ~ ' ' ~ column.data_type) -%}
+    {%- set names = [] -%}
+    {%- for column in adapter.get_column_schema_from_query(get_empty_subquery_sql('select * from ' ~ made)) -%}
+        {%- do names.append(column.name | lower) -%}
     {%- endfor -%}
+    {%- set held = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list -%}
+    {%- set missing = names | reject('in', held) | list -%}
+    {%- set gone = held | reject('in', names) | list -%}
     {%- if (missing or gone) and config.get('on_schema_change') != 'sync_all_columns' -%}
         {{ exceptions.raise_compiler_error(
             relation ~ ' has other columns than its model. New: ' ~ (missing | join(', ') or 'none')
             ~ '. Gone: ' ~ (gone | join(', ') or 'none')
         ) }}
     {%- endif -%}
-    {%- for column in missing -%}
-        {%- do run_query('alter table ' ~ relation ~ ' add column ' ~ column) -%}
+    {%- for column in adapter.get_columns_in_relation(made) if missing and column.name | lower in missing -%}
+        {%- do run_query('alter table ' ~ relation ~ ' add column ' ~ column.name ~ ' ' ~ column.data_type) -%}
     {%- endfor -%}
     {%- for name in gone -%}
         {%- do run_query('alter table ' ~ relation ~ ' drop column ' ~ name) -%}
