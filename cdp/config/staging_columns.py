@@ -97,7 +97,7 @@ class MapSql:
         """Which rows of the stream the map takes; None where it takes all."""
         if self._map.where is None:
             return None
-        where = _as_jinja_argument(_expression(self._map.where, self.paths, self._nests))
+        where = _expression(self._map.where, self.paths, self._nests)
         return f"coalesce({{{{ or_null({where}, 'fields') }}}}, false)"
 
     def selects(self) -> list[str]:
@@ -128,7 +128,7 @@ class MapSql:
                 return typed(text, column, self._staged.zone)
             return f"cast({text} as {type_named(WAREHOUSE_TYPES[column.type])})"
         if isinstance(value, Expression):
-            sql = _as_jinja_argument(_expression(value.sql, self.paths, self._nests))
+            sql = _expression(value.sql, self.paths, self._nests)
             # Landing keeps out rows that it fails on; those of before it did must not stop a run.
             made = f"or_null({sql}, 'fields')"
             if column.type == "timestamp":
@@ -145,6 +145,32 @@ class MapSql:
 
 
 def _expression(sql: str, paths: list[str], nests: bool) -> str:
+    """An expression as a Jinja argument: one text, or one an engine where they spell it apart."""
+    texts = {
+        dialect: _as_jinja_argument(_spelled(sql, paths, nests, dialect)) for dialect in DIALECTS
+    }
+    if len(set(texts.values())) == 1:
+        return texts["duckdb"]
+    each = ", ".join(f"'{dialect}': {text}" for dialect, text in texts.items())
+    return f"by_engine({{{each}}})"
+
+
+DIALECTS = ("duckdb", "spark", "snowflake", "bigquery")
+"""Engines by what sqlglot and dbt both call them."""
+
+_TRIED: dict[type[exp.Expr], str] = {
+    exp.Add: "try_add",
+    exp.Sub: "try_subtract",
+    exp.Mul: "try_multiply",
+    exp.Div: "try_divide",
+}
+"""What Spark has in place of an operator that fails; it has nothing that tries an expression."""
+
+
+_TIME_OF_SPARK = re.compile(r"\b(to_timestamp|to_date)(?=\()")
+
+
+def _spelled(sql: str, paths: list[str], nests: bool, dialect: str) -> str:
     tree = parse_expression(sql)
     # From the leaves up, since what is replaced is not looked into.
     for node in reversed(list(tree.walk())):
@@ -153,11 +179,16 @@ def _expression(sql: str, paths: list[str], nests: bool) -> str:
             name = node.sql(dialect="duckdb").replace('"', "")
             new = exp.Var(this=field_of(paths, json_path(name, nests=nests)))
         elif type(node) is exp.Cast:
-            new = exp.TryCast(**node.args)
+            # What is cast is text, which some engines want to know, and must not fail.
+            new = exp.TryCast(**{**node.args, "safe": True, "requires_string": True})
+        elif dialect == "spark" and type(node) in _TRIED:
+            operands = [node.this, node.expression]
+            new = exp.Anonymous(this=_TRIED[type(node)], expressions=operands)
         tree = new if node is tree else tree
         if node is not new and tree is not new:
             node.replace(new)
-    return _lower(tree.sql(dialect="duckdb"))
+    written = _lower(tree.sql(dialect=dialect))
+    return _TIME_OF_SPARK.sub(r"try_\1", written) if dialect == "spark" else written
 
 
 def _lower(sql: str) -> str:
@@ -190,7 +221,7 @@ def _as_jinja_argument(text: str) -> str:
     while rest:
         before, found, after = rest.partition("{{ ")
         if before:
-            parts.append("'" + before.replace("'", "\\'") + "'")
+            parts.append(f"'{_jinja_text(before)}'")
         if not found:
             break
         call, _, rest = after.partition(" }}")

@@ -7,6 +7,7 @@ what comes out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from cdp.generation import generate
 from cdp.warehouse.modelling import Models
@@ -22,7 +23,7 @@ def rendered(settings: Settings, calls: Mapping[str, str]) -> dict[str, str]:
     models = Models(settings, generate(settings))
     runner = dbtRunner(manifest=models.manifest())
     text = _BETWEEN.join(f"{{{{ {call} }}}}" for call in calls.values())
-    outcome = runner.invoke(
+    outcome: Any = runner.invoke(
         [
             *("compile", "--inline", text, "--quiet", "--no-print", "--no-introspect"),
             *("--project-dir", str(models.project), "--profiles-dir", str(settings.dbt_dir)),

@@ -43,6 +43,12 @@
 {%- endmacro %}
 
 
+{#- An expression of a mapping that engines spell differently, by the engine. -#}
+{% macro by_engine(texts) -%}
+    {{ return(texts[target.type]) }}
+{%- endmacro %}
+
+
 {#- An amount shared out in so many parts, to four places, halves away from zero. Exactly: engines
     divide decimals as floating point, or with places of their own, so the division is one of
     integers, in ten-thousandths. -#}
