@@ -42,4 +42,5 @@ def rendered(text: str) -> str:
         ref=lambda name: name,
         run_value=lambda column: f"(select r.{column} from int_current_run as r)",
         in_change_set=lambda *_: "true",
+        text_literal=lambda value: "'" + value.replace("'", "''") + "'",
     )

@@ -3,8 +3,8 @@
 
 select
     cast('active_cart_abandoners' as {{ dbt.type_string() }}) as segment_name,
-    cast('did ''Product Added'' within 24 hours AND NOT did ''Order Completed'' since last ''Product Added''' as {{ dbt.type_string() }}) as rule,
-    cast('People who did ''Product Added'' within the last 24 hours and who did not do ''Order Completed'' since their last ''Product Added''.' as {{ dbt.type_string() }}) as sentence,
+    cast({{ text_literal('did \'Product Added\' within 24 hours AND NOT did \'Order Completed\' since last \'Product Added\'') }} as {{ dbt.type_string() }}) as rule,
+    cast({{ text_literal('People who did \'Product Added\' within the last 24 hours and who did not do \'Order Completed\' since their last \'Product Added\'.') }} as {{ dbt.type_string() }}) as sentence,
     cast('People who filled a cart in the last day and have not ordered since, to remind them of it.' as {{ dbt.type_string() }}) as description,
     cast('growth@tributary-demo.example' as {{ dbt.type_string() }}) as owner,
     cast('marketing' as {{ dbt.type_string() }}) as purpose,
