@@ -20,3 +20,22 @@
 {% macro default__kept_name(name) -%}
     {{ return(name) }}
 {%- endmacro %}
+
+
+{#- How rows of a large table lie on disk, for a model's config: `partition_by` a moment, `cluster_by` the
+    columns by which rows are looked for. None where the engine does without. -#}
+{% macro parted_by(moment) -%}
+    {{ return(adapter.dispatch('parted_by', 'tributary')(moment)) }}
+{%- endmacro %}
+
+{% macro default__parted_by(moment) -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{% macro looked_up_by(columns) -%}
+    {{ return(adapter.dispatch('looked_up_by', 'tributary')(columns)) }}
+{%- endmacro %}
+
+{% macro default__looked_up_by(columns) -%}
+    {{ return(none) }}
+{%- endmacro %}

@@ -3,6 +3,8 @@
     incremental_strategy='merge',
     unique_key='landing_number',
     merge_update_columns=['profile_id', 'session_id'],
+    partition_by=parted_by('occurred_at'),
+    cluster_by=looked_up_by(['visitor_birth', 'profile_id']),
     contract={'enforced': true}
 ) }}
 -- depends_on: {{ ref('int_current_run') }}

@@ -3,6 +3,8 @@
     incremental_strategy='change_set',
     change_set='int_changed_orders',
     change_key='order_key',
+    partition_by=parted_by('ordered_at'),
+    cluster_by=looked_up_by(['order_key']),
     contract={'enforced': true}
 ) }}
 -- Who owned what changes is written down before it does.

@@ -17,3 +17,13 @@
     delete from {{ relation }}
     where run_number not in ({{ published }})
 {%- endmacro %}
+
+
+{#- By month: a table has ten thousand partitions at most, and a statement changes four thousand. -#}
+{% macro bigquery__parted_by(moment) -%}
+    {{ return({'field': moment, 'data_type': 'timestamp', 'granularity': 'month'}) }}
+{%- endmacro %}
+
+{% macro bigquery__looked_up_by(columns) -%}
+    {{ return(columns) }}
+{%- endmacro %}

@@ -14,6 +14,27 @@ session.keep(model(dbtObj(session.table), session), '{{ made }}')
 {% endmaterialization %}
 
 
+{#- A table that is made anew, in one statement, where dbt would cluster it by a second one. Fail-safe, which
+    costs storage, is for what is recorded: everything else can be computed again. -#}
+{% macro snowflake__create_table_as(temporary, relation, compiled_code, language='sql') -%}
+    {%- set promised = config.get('contract').enforced -%}
+    {%- set clustered = config.get('cluster_by') -%}
+    {%- if promised -%}
+        {%- do get_assert_columns_equivalent(compiled_code) -%}
+    {%- endif -%}
+    {%- if temporary -%}
+    create or replace temporary table {{ relation }}
+    {%- else -%}
+    create or replace {{ 'transient ' if config.get('full_refresh') is not false }}table {{ relation }}
+    {%- endif %}
+    {{ get_table_columns_and_constraints() if promised }}
+    {{ 'cluster by (' ~ clustered | join(', ') ~ ')' if clustered and not temporary }}
+    as (
+        {{ get_select_subquery(compiled_code) if promised else compiled_code }}
+    )
+{%- endmacro %}
+
+
 {#- Seeds: the whole table in one statement, where dbt would empty it first. -#}
 {% macro snowflake__create_csv_table(model, agate_table) -%}
     {{ return('') }}

@@ -1,0 +1,215 @@
+"""The project's models on Snowflake, as far as fakesnow executes them, against DuckDB's rows.
+
+Belongs here: every model of the demo's project, built by dbt-snowflake on a small shop's raw rows,
+in a full build and in an increment. Does not belong here: policies and grants
+(`test_protection_snowflake`), whether DuckDB's rows are right.
+
+fakesnow translates statements of Snowflake to DuckDB. A model that it cannot execute is named in
+`NOT_EXECUTED`, and those after it are given DuckDB's rows of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from cdp.generation import generate
+from cdp.warehouse.modelling import Models
+from cdp.warehouse.runs import STAGES
+from cdp.warehouse.settings import Settings, load_settings
+from cdp.warehouse.store import open_warehouse
+from tests.engines import two_runs
+from tests.engines.copying import difference
+
+fakesnow = pytest.importorskip("fakesnow", reason="needs what `make engines` installs")
+
+pytestmark = pytest.mark.integration
+
+NOT_EXECUTED = {
+    "int_identifier_tuples": "fakesnow 0.11 has no lambdas (FILTER and TRANSFORM over an array)",
+}
+"""Models that fakesnow cannot execute, with the reason."""
+
+PEOPLE = 40
+OF_THE_RUNS = ("governance.runs", "governance.stage_builds", "governance.refit_requests")
+TYPES: Mapping[str, str] = {
+    "binary": "BINARY",
+    "bool": "BOOLEAN",
+    "date32[day]": "DATE",
+    "double": "DOUBLE",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "string": "VARCHAR",
+    "timestamp[us]": "TIMESTAMP_NTZ",
+}
+
+
+class Shop:
+    """A shop on the embedded engine, and the same raw rows on a Snowflake that is none."""
+
+    def __init__(self, home: Path, key: Path, connection: Any) -> None:
+        self.home, self.connection = home, connection
+        self.settings = _settings(home.parent / "snowflake", key)
+        self.models = Models(self.settings, generate(self.settings))
+        self.tables: dict[str, pa.Table] = {}
+        self.outcomes: dict[str, str] = {}
+        two_runs.land_the_shop(home, PEOPLE)
+        for schema in ("raw", *STAGES[1:], "governance"):
+            connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+
+    def build(self, number: int) -> None:
+        """Build a run on both, and keep what became of each model on Snowflake."""
+        two_runs.build(self.home, number)
+        with open_warehouse(two_runs.settings_of(self.home, number - 1)) as warehouse:
+            self.tables = {
+                f"{schema}.{name}": warehouse.arrow(f"SELECT * FROM {schema}.{name}")
+                for schema, name in warehouse.relations()
+                if schema not in ("later", "serving")
+            }
+        for name, rows in self.tables.items():
+            plain = name.partition(".")[2]
+            if name.startswith("raw.") or name in OF_THE_RUNS or plain in NOT_EXECUTED:
+                self._copy(name, rows)
+        if number == 1:
+            self.models.seed()
+        self._run("--exclude", *NOT_EXECUTED)
+
+    def try_those_that_are_not_executed(self) -> None:
+        self._run("--select", *NOT_EXECUTED)
+
+    def differences(self) -> dict[str, str]:
+        """How tables that were built differ from the embedded engine's."""
+        found = {}
+        for name in (name for name, status in self.outcomes.items() if status == "success"):
+            theirs = self._rows(name)
+            if told := difference(self.tables[name], theirs):
+                found[name] = told
+        return found
+
+    def _run(self, *selection: str) -> None:
+        outcome = self.models._invoke(["run", *selection], manifest=self.models.manifest())
+        self.outcomes = {
+            f"{each.node.schema}.{each.node.name}": str(each.status)
+            for each in outcome.result.results
+        }
+
+    def _rows(self, name: str) -> pa.Table:
+        rows = self._duckdb.execute(f"SELECT * FROM CDP.{name}").to_arrow_table()
+        return rows.rename_columns([column.lower() for column in rows.column_names])
+
+    def _copy(self, name: str, rows: pa.Table) -> None:
+        columns = ", ".join(f"{field.name} {_type_of(field.type)}" for field in rows.schema)
+        self.connection.cursor().execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
+        self._duckdb.register("given", rows)
+        self._duckdb.execute(f"INSERT INTO CDP.{name} SELECT * FROM given")
+        self._duckdb.unregister("given")
+
+    @property
+    def _duckdb(self) -> Any:
+        """What fakesnow works with; rows go in and out without a translation."""
+        return self.connection._duck_conn
+
+
+def _type_of(kind: pa.DataType) -> str:
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    return TYPES[str(kind)]
+
+
+def _settings(home: Path, key: Path) -> Settings:
+    return load_settings(
+        home=home,
+        target="snowflake",
+        snowflake_account="myorg-account1",
+        snowflake_user="tributary",
+        snowflake_private_key_path=key,
+        snowflake_role="TRIBUTARY",
+        snowflake_warehouse="TRIBUTARY_WH",
+        snowflake_database="CDP",
+    )
+
+
+@pytest.fixture(scope="module")
+def private_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key that nobody has: dbt reads it, and fakesnow asks for none."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    path = tmp_path_factory.mktemp("key") / "tributary.p8"
+    path.write_bytes(
+        rsa.generate_private_key(65537, 2048).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, private_key: Path) -> Iterator[Shop]:
+    """The shop after a full build on both engines."""
+    import snowflake.connector
+    from fakesnow.cursor import FakeSnowflakeCursor
+
+    def fetch_arrow_all(cursor: Any, force_return_table: bool = False) -> pa.Table:
+        return cursor._arrow_table
+
+    with pytest.MonkeyPatch.context() as patched, fakesnow.patch():
+        # Snowflake's client answers with Arrow tables, and fakesnow's has them without saying so.
+        patched.setattr(FakeSnowflakeCursor, "fetch_arrow_all", fetch_arrow_all, raising=False)
+        connection = snowflake.connector.connect(database="CDP", schema="PUBLIC")
+        made = Shop(tmp_path_factory.mktemp("shop") / "home", private_key, connection)
+        made.build(1)
+        yield made
+
+
+def test_every_model_that_runs_has_the_rows_of_the_embedded_engine(shop: Shop) -> None:
+    failed = {name for name, status in shop.outcomes.items() if status != "success"}
+    assert failed == set()
+    built = {name.partition(".")[2] for name in shop.outcomes} | set(NOT_EXECUTED)
+    models = {
+        node.name for node in shop.models.manifest().nodes.values() if node.resource_type == "model"
+    }
+    assert models - built == set()
+    assert shop.differences() == {}
+
+
+@pytest.mark.slow
+@pytest.mark.engines
+def test_every_model_that_runs_has_them_after_late_rows_and_rows_told_again(shop: Shop) -> None:
+    two_runs.publish(shop.home, 1)
+    shop.build(2)
+    assert {name for name, status in shop.outcomes.items() if status != "success"} == set()
+    assert shop.differences() == {}
+
+
+def test_models_that_are_said_not_to_run_do_not(shop: Shop) -> None:
+    shop.try_those_that_are_not_executed()
+    ran = {name for name, status in shop.outcomes.items() if status == "success"}
+    assert ran == set(), "take them out of NOT_EXECUTED"
+    assert len(shop.outcomes) == len(NOT_EXECUTED)
+
+
+def test_no_secret_is_in_the_profile(tmp_path: Path, private_key: Path) -> None:
+    settings = _settings(tmp_path, private_key).model_copy(
+        update={"snowflake_private_key_passphrase": _secret("not to be told")}
+    )
+    Models(settings, generate(settings))
+    text = (settings.dbt_dir / "profiles.yml").read_text(encoding="utf-8")
+    assert "not to be told" not in text
+    output = yaml.safe_load(text)["tributary"]["outputs"]["snowflake"]
+    asked = "{{ env_var('CDP_SNOWFLAKE_PRIVATE_KEY_PASSPHRASE') }}"
+    assert output["private_key_passphrase"] == asked
+    assert output["private_key_path"] == str(private_key)
+
+
+def _secret(value: str) -> Any:
+    from pydantic import SecretStr
+
+    return SecretStr(value)
