@@ -174,7 +174,9 @@ def test_every_model_that_runs_has_the_rows_of_the_embedded_engine(shop: Shop) -
     assert failed == set()
     built = {name.partition(".")[2] for name in shop.outcomes} | set(NOT_EXECUTED)
     models = {
-        node.name for node in shop.models.manifest().nodes.values() if node.resource_type == "model"
+        node.name
+        for node in shop.models.manifest().nodes.values()
+        if str(node.resource_type) == "model"
     }
     assert models - built == set()
     assert shop.differences() == {}

@@ -42,6 +42,8 @@ def translated(sql: str, dialect: str, parameters: Parameters = None) -> list[st
     statements = []
     for statement in _parsed(names):
         tree = _listed(_bound(statement.copy(), given))
+        if dialect in ("snowflake", "bigquery"):
+            tree = _aggregated(tree)
         statements.append(_typed(tree, dialect).sql(dialect=dialect))
     return statements
 
@@ -106,6 +108,25 @@ def _listed(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
+def _aggregated(tree: exp.Expr) -> exp.Expr:
+    """`count(x) FILTER (WHERE …)` as the count of a case, and any value that is none of null as the
+    greatest: what engines take that know neither."""
+    for any_value in list(tree.find_all(exp.IgnoreNulls)):
+        if isinstance(any_value.this, exp.AnyValue):
+            any_value.replace(exp.Max(this=any_value.this.this))
+    for filtered in list(tree.find_all(exp.Filter)):
+        call = filtered.this
+        counted = exp.Literal.number(1) if isinstance(call.this, exp.Star) else call.this
+        condition = filtered.expression.this
+        if isinstance(counted, exp.Distinct):
+            (only,) = counted.expressions
+            only.replace(exp.case().when(condition, only.copy()))
+        else:
+            call.set("this", exp.case().when(condition, counted.copy()))
+        filtered.replace(call)
+    return tree
+
+
 _TYPES = {
     # A moment without a zone is of UTC everywhere here, and so is every session's zone.
     "spark": {
@@ -114,7 +135,12 @@ _TYPES = {
         exp.DataType.Type.INT128: "DECIMAL(38, 0)",
     },
     "snowflake": {exp.DataType.Type.INT128: "DECIMAL(38, 0)"},
-    "bigquery": {exp.DataType.Type.INT128: "BIGDECIMAL"},
+    "bigquery": {
+        # Without a zone it would be a DATETIME, which compares with no moment of a model.
+        exp.DataType.Type.TIMESTAMP: "TIMESTAMPTZ",
+        exp.DataType.Type.TIMESTAMPNTZ: "TIMESTAMPTZ",
+        exp.DataType.Type.INT128: "BIGDECIMAL",
+    },
 }
 
 

@@ -1,0 +1,269 @@
+"""What the project says to BigQuery, parsed in its dialect and looked through for what it lacks.
+
+Belongs here: every statement that dbt sends for every model (full and incremental), macros that no
+model of the demo uses, compiled rules, and the statements of the core. Does not belong here: views,
+tags and members (`test_protection_bigquery`).
+
+Nothing is executed but where the environment has a project and credentials (`CDP_BIGQUERY_PROJECT`
+and `CDP_BIGQUERY_LOCATION`, with `CDP_BIGQUERY_KEYFILE` or application default credentials); the
+last test says whether it was.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import sqlglot
+import yaml
+
+from cdp.generation import generate
+from cdp.segmentation.compiling import next_flip, verdict
+from cdp.segmentation.definitions import load_catalogue, load_definitions
+from cdp.segmentation.parsing import parse_rule
+from cdp.warehouse.engines.translation import translated
+from cdp.warehouse.modelling import Models
+from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
+from tests.engines.bigquery_functions import lacking
+from tests.engines.bigquery_listening import Listening
+from tests.engines.rendering import rendered
+from tests.engines.test_macros_alike import CASES, by_duckdb
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        not find_spec("dbt.adapters.bigquery"), reason="needs what `make engines` installs"
+    ),
+]
+
+SENTENCES = (
+    "last_purchase_date within 30 days AND total_spent > $500",
+    "did 'Product Added' within 24 hours AND NOT did 'Order Completed' since last 'Product Added'",
+    "first seen within 7 days",
+    "country = 'it''s' OR country = 'a\\b'",
+)
+"""Rules of every form that the language has, beside the demo's own."""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_settings(
+        home=tmp_path_factory.mktemp("bigquery"),
+        target="bigquery",
+        bigquery_project="acme-cdp",
+        bigquery_location="EU",
+    )
+
+
+@pytest.fixture(scope="module")
+def listening(settings: Settings) -> Iterator[Listening]:
+    made = Listening(Models(settings, generate(settings)))
+    with made.instead_of_a_project():
+        made.build(again=False)
+        made.build(again=True)
+        yield made
+
+
+def test_every_model_and_seed_is_said_to_it(listening: Listening) -> None:
+    failed = {name: told for name, told in listening.outcomes.items() if told.startswith("error")}
+    assert failed == {}
+    assert set(listening.outcomes.values()) == {""}
+    nodes = listening._models.manifest().nodes.values()
+    named = {node.name for node in nodes if node.resource_type in ("model", "seed")}
+    assert named == set(listening.outcomes)
+    said = {name for name, _ in listening.said}
+    assert named - said == set()
+
+
+def test_no_statement_asks_for_what_it_lacks(listening: Listening) -> None:
+    found = {f"{name}: {lack}" for name, sql in set(listening.said) for lack in lacking(sql)}
+    assert found == set()
+
+
+def test_what_changes_a_table_is_one_statement(listening: Listening) -> None:
+    for name, sql in listening.said:
+        statements = [each for each in sqlglot.parse(sql, dialect="bigquery") if each is not None]
+        assert len(statements) == 1, name
+
+
+def test_large_tables_are_parted_and_clustered(listening: Listening) -> None:
+    made = {
+        name: sql
+        for name, sql in listening.said
+        if re.match(rf"\s*create or replace table \S+`{name}`", sql)
+    }
+    events = re.sub(r"\s+", " ", made["fct_events"])
+    assert "partition by timestamp_trunc(occurred_at, month)" in events
+    assert "cluster by visitor_birth, profile_id" in events
+    assert "cluster by order_key" in made["fct_orders"]
+
+
+@pytest.mark.usefixtures("listening")
+def test_no_macro_asks_for_what_it_lacks(settings: Settings) -> None:
+    calls = {
+        f"{case}: {name}": call
+        for case, (_, named) in CASES.items()
+        for name, call in named.items()
+        # Where an argument is SQL of the test's own, it is DuckDB's.
+        if "split_part(v" not in call
+    }
+    sql = rendered(settings, calls)
+    found = {f"{name}: {lack}" for name, each in sql.items() for lack in lacking(f"SELECT {each}")}
+    assert found == set()
+
+
+def test_no_rule_asks_for_what_it_lacks() -> None:
+    catalogue = load_catalogue(PROJECT_ROOT / "config")
+    shipped = load_definitions(PROJECT_ROOT / "config", catalogue, "USD")
+    rules = [each.rule for each in shipped]
+    rules += [parse_rule(text, catalogue, "USD") for text in SENTENCES]
+    found = {
+        f"{number}: {lack}"
+        for number, rule in enumerate(rules)
+        for compiled in (verdict(rule), next_flip([rule]))
+        for lack in lacking(f"SELECT {compiled.sql('bigquery')}")
+    }
+    assert found == set()
+
+
+ELSEWHERE = ("engines", "demo", "file_shelf.py", "set_files.py", "readers.py")
+"""Where statements are of one engine: its adapters, the demo's writer, and sets kept as files."""
+
+_STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|WITH|MERGE)\b")
+
+LACKING: dict[str, set[str]] = {
+    # A query that a check hands over is put in where a name stands here.
+    "expectations/raw.py": {"a text that is a part of a statement"},
+    "expectations/staging.py": {"a text that is a part of a statement"},
+    # The gate of sets that are kept as files.
+    "expectations/serving.py": {"function DUCKDB_COLUMNS"},
+}
+"""What statements of the core ask for that BigQuery lacks, by module."""
+
+
+def statements_of_the_core() -> Iterator[tuple[str, str]]:
+    """Texts that are statements, with a name where a module puts something in."""
+    for package in ("cdp", "expectations", "orchestration"):
+        for path in sorted((PROJECT_ROOT / package).rglob("*.py")):
+            if set(path.parts) & set(ELSEWHERE):
+                continue
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            parts = {
+                id(part)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.JoinedStr)
+                for part in node.values
+            }
+            for node in ast.walk(tree):
+                text = None if id(node) in parts else _text(node)
+                if text and _STATEMENT.match(text):
+                    yield str(path.relative_to(PROJECT_ROOT)), text
+
+
+def _text(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "placed" for part in node.values
+        )
+    return None
+
+
+def test_statements_of_the_core_ask_for_nothing_that_it_lacks_but_what_is_listed() -> None:
+    found: dict[str, set[str]] = {}
+    for module, text in statements_of_the_core():
+        try:
+            lacks = {
+                lack
+                for statement in translated(text, "bigquery", _parameters(text))
+                for lack in lacking(statement)
+            }
+        except sqlglot.errors.SqlglotError:
+            lacks = {"a text that is a part of a statement"}
+        if lacks:
+            found.setdefault(module, set()).update(lacks)
+    assert found == LACKING
+
+
+def _parameters(text: str) -> dict[str, str] | list[str] | None:
+    names = re.findall(r"\$(\w+)", text)
+    if names:
+        return dict.fromkeys(names, "given")
+    return ["given"] * text.count("?") or None
+
+
+def test_a_key_file_is_named_in_the_profile_and_not_read(tmp_path: Path) -> None:
+    settings = load_settings(
+        home=tmp_path,
+        target="bigquery",
+        bigquery_project="acme-cdp",
+        bigquery_location="EU",
+        bigquery_keyfile=tmp_path / "key.json",
+    )
+    Models(settings, generate(settings))
+    text = (settings.dbt_dir / "profiles.yml").read_text(encoding="utf-8")
+    output = yaml.safe_load(text)["tributary"]["outputs"]["bigquery"]
+    assert output["method"] == "service-account"
+    assert output["keyfile"] == str(tmp_path / "key.json")
+
+
+def test_odd_values_are_read_there_as_they_are_here_where_there_is_a_project(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The smoke run: every macro, on values that engines read in ways of their own."""
+    reached = _project_of_the_environment()
+    if reached is None:
+        with capsys.disabled():
+            print(
+                "\nBigQuery: nothing is executed, for want of CDP_BIGQUERY_PROJECT or credentials"
+            )
+        return
+    from google.cloud import bigquery
+
+    there = load_settings(home=settings.home / "there", target="bigquery")
+    here = load_settings(home=settings.home / "here")
+    client = bigquery.Client(project=reached, location=there.bigquery_location)
+    differing = []
+    for case, (values, named) in CASES.items():
+        named = {name: call for name, call in named.items() if "split_part(v" not in call}
+        theirs = rendered(there, named)
+        columns = ", ".join(
+            f"CAST({each} AS STRING) AS c{number}" for number, each in enumerate(theirs.values())
+        )
+        given = bigquery.ArrayQueryParameter("given", "STRING", [each or "" for each in values])
+        job = client.query(
+            f"SELECT {columns} FROM UNNEST(@given) AS v WITH OFFSET AS i ORDER BY i",
+            job_config=bigquery.QueryJobConfig(query_parameters=[given]),
+        )
+        ours = by_duckdb([each or "" for each in values], rendered(here, named))
+        for value, one, other in zip(values, ours, job.result(), strict=True):
+            differing += [
+                f"{case}, {name} of {value!r}: {mine!r} here, {its!r} there"
+                for name, mine, its in zip(named, one, other.values(), strict=True)
+                if mine != its
+            ]
+    assert differing == []
+
+
+def _project_of_the_environment() -> str | None:
+    """The project, where there are credentials for it."""
+    import os
+
+    project = os.environ.get("CDP_BIGQUERY_PROJECT")
+    if not project:
+        return None
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    if os.environ.get("CDP_BIGQUERY_KEYFILE"):
+        return project
+    try:
+        google.auth.default()
+    except DefaultCredentialsError:
+        return None
+    return project
