@@ -23,6 +23,8 @@ from cdp.warehouse.store import SCHEMAS, Warehouse
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
+
 CANARY = "canary.anna.karenina@personal.example"
 PROJECT = PROJECT_ROOT / "dbt_project"
 PEOPLE = 20

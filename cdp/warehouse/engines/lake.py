@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 DIALECT = "spark"
 
+_IF_MISSING = "CREATE TABLE IF NOT EXISTS"
+
 _AS_LITERALS = 500
 """Up to so many rows are written into the statement itself, which costs no job of their own."""
 
@@ -45,8 +47,9 @@ _AS_LITERALS = 500
 class LakeSession(Session):
     """Statements of the one Spark session; what is temporary is a view whose rows are kept."""
 
-    def __init__(self, spark: SparkSession) -> None:
+    def __init__(self, spark: SparkSession, made: set[str] | None = None) -> None:
         self.spark = spark
+        self._made = set() if made is None else made
 
     def frame(self, sql: str, parameters: Parameters = None) -> DataFrame:
         """The rows of a query, or what a statement answers, as Spark has them."""
@@ -55,7 +58,12 @@ class LakeSession(Session):
 
     def execute(self, sql: str, parameters: Parameters = None) -> None:
         for statement in translated(sql, DIALECT, parameters):
+            # Asking for a table that is there costs a look into the catalogue and its log.
+            if statement in self._made:
+                continue
             self.spark.sql(statement)
+            if statement.startswith(_IF_MISSING):
+                self._made.add(statement)
 
     def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         columns = [column.to_pylist() for column in self.arrow(sql, parameters).columns]
@@ -98,6 +106,8 @@ class Lake(Warehouse):
     def __init__(self, settings: Settings, spark: SparkSession) -> None:
         super().__init__(settings)
         self.spark = spark
+        self._made: set[str] = set()
+        """Statements that have made a table where it was missing; nobody else takes one away."""
 
     @cached_property
     def _instance(self) -> duckdb.DuckDBPyConnection:
@@ -111,11 +121,11 @@ class Lake(Warehouse):
 
     @contextmanager
     def session(self) -> Iterator[LakeSession]:
-        yield LakeSession(self.spark)
+        yield LakeSession(self.spark, self._made)
 
     @contextmanager
     def transaction(self, undo: Sequence[Left] = ()) -> Iterator[LakeSession]:
-        session = LakeSession(self.spark)
+        session = LakeSession(self.spark, self._made)
         for table, condition, parameters in undo:
             # Looking costs a tenth of deleting nothing.
             if session.rows(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
