@@ -73,8 +73,8 @@ class Listening:
         return connection
 
     def _execute(self, manager: Any, sql: str, *_: Any, **__: Any) -> tuple[Any, Any]:
-        from dbt_common.clients.agate_helper import table_from_rows
         from dbt.adapters.bigquery.connections import BigQueryAdapterResponse
+        from dbt_common.clients.agate_helper import table_from_rows
 
         self.hear(manager.get_thread_connection(), sql)
         # Whatever is counted comes to nothing, so that every loop ends.

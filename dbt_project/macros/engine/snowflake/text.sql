@@ -32,3 +32,12 @@
     {%- set plain = pattern.replace('(?i)', '').replace('(?:', '(') -%}
     (regexp_instr({{ expression }}, {{ text_literal(plain) }}, 1, 1, 0, '{{ "i" if "(?i)" in pattern else "c" }}') > 0)
 {%- endmacro %}
+
+
+{#- Null where there is no such part; the engine's own gives an empty text. -#}
+{% macro snowflake__split_part(string_text, delimiter_text, part_number) -%}
+    case
+        when array_size(split({{ string_text }}, {{ delimiter_text }})) >= {{ part_number }}
+            then split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
+    end
+{%- endmacro %}
