@@ -20,7 +20,7 @@ from cdp.warehouse.publishing import recover_publication
 from cdp.warehouse.runs import CHANGED_MEANWHILE, Run, begin_run, finish_run, logic_hash
 from cdp.warehouse.store import Warehouse, WarehouseBusy, open_warehouse
 from expectations.checks import GateVerdict
-from ingestion.promotion import ensure_tables
+from ingestion.promotion import ensure_tables, take_back
 from orchestration.alerting import failed_steps, tell_if_untold, tell_of_failed_run
 from orchestration.deployment import Deployment
 from orchestration.instance import write_behind
@@ -112,6 +112,7 @@ def _begin(store: Warehouse, deployment: Deployment, dagster_run: dg.DagsterRun)
     for source in deployment.sources:
         # Also of those that this run does not ask: models read the tables of all.
         ensure_tables(source, store)
+    take_back(deployment.sources, store)
     return run
 
 

@@ -39,13 +39,16 @@ fit_app = typer.Typer(help="Fit the parameters of a score anew.", no_args_is_hel
 @contextmanager
 def _own_run(settings: Settings, trigger: str) -> Iterator[tuple[Warehouse, Run]]:
     """A run of one command, closed as failed where the command fails."""
+    from cdp.config.sources import load_sources
     from cdp.warehouse.publishing import recover_publication
     from cdp.warehouse.runs import begin_run, finish_run
     from cdp.warehouse.store import open_warehouse
+    from ingestion.promotion import take_back
 
     with open_warehouse(settings) as warehouse:
         recover_publication(warehouse)
         run = begin_run(warehouse, str(uuid.uuid4()), trigger)
+        take_back(load_sources(settings).sources, warehouse)
         try:
             yield warehouse, run
         except BaseException:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +77,10 @@ class LakeSession(Session):
         if not rows:
             return
         if len(rows) > _AS_LITERALS:
-            for first in range(0, len(rows), _AS_LITERALS):
-                self.insert(table, rows[first : first + _AS_LITERALS])
+            # One commit, however many there are.
+            schema = self.spark.table(table).schema
+            whole = [tuple(map(_of_utc, row)) for row in rows]
+            self.spark.createDataFrame(whole, schema).write.insertInto(table)
             return
         values = ", ".join(
             "(" + ", ".join(literal(value).sql(dialect=DIALECT) for value in row) + ")"
@@ -113,6 +116,8 @@ class Lake(Warehouse):
     def _instance(self) -> duckdb.DuckDBPyConnection:
         instance = duckdb.connect(":memory:")
         instance.execute(f"SET threads = {int(self.settings.threads)}")
+        instance.execute(f"SET memory_limit = {_text(self.settings.memory_limit)}")
+        instance.execute(f"SET temp_directory = {_text(str(self.settings.spark_dir / 'desk'))}")
         instance.execute("SET GLOBAL TimeZone = 'UTC'")
         return instance
 
@@ -204,6 +209,15 @@ def opened(settings: Settings) -> Iterator[Lake]:
         for schema in SCHEMAS:
             spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         yield Lake(settings, spark)
+
+
+def _of_utc(value: Any) -> Any:
+    """A moment with its zone; without one Spark takes it to be of the machine's."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _naive(rows: pa.Table) -> pa.Table:

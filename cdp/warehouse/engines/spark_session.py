@@ -27,9 +27,6 @@ _DELTA = {
     # A table is dropped and made anew where a model changes its kind; what old files are kept for,
     # reading an older version, publishing does not need.
     "spark.databricks.delta.retentionDurationCheck.enabled": "true",
-    # One process writes, and knows what it has written: a table's log need not be listed anew at
-    # every look, which costs a call of the bucket each.
-    "spark.databricks.delta.stalenessLimit": "1h",
 }
 
 _ANSWERS = {
