@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlglot
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
@@ -51,6 +51,8 @@ def test_a_question_mark_in_a_text_is_no_parameter() -> None:
     assert one("SELECT 'who?' AS a, ? AS b -- why?", [1]).startswith("SELECT 'who?' AS a, 1 AS b")
 
 
+# The first of them waits for the parser to be imported.
+@settings(deadline=None)
 @given(st.text(), st.sampled_from(DIALECTS))
 def test_any_text_stays_itself_and_becomes_no_sql(value: str, dialect: str) -> None:
     said = one("SELECT a FROM t WHERE b = ?", [value], dialect)
@@ -103,3 +105,22 @@ def test_statements_parted_by_semicolons_are_several() -> None:
 
 def test_nulls_come_last_where_the_engine_would_put_them_first() -> None:
     assert one("SELECT a FROM t ORDER BY a") == "SELECT a FROM t ORDER BY a NULLS LAST"
+
+
+@pytest.mark.parametrize("dialect", ["snowflake", "bigquery"])
+def test_what_is_counted_under_a_condition_is_counted_by_a_case(dialect: str) -> None:
+    sql = "SELECT count(*) FILTER (WHERE a), count(DISTINCT b) FILTER (WHERE c > 1) FROM t"
+    assert one(sql, None, dialect) == (
+        "SELECT COUNT(CASE WHEN a THEN 1 END), COUNT(DISTINCT CASE WHEN c > 1 THEN b END) FROM t"
+    )
+
+
+@pytest.mark.parametrize("dialect", ["snowflake", "bigquery"])
+def test_any_value_is_one_that_is_none_of_null(dialect: str) -> None:
+    assert one("SELECT any_value(a) FROM t", None, dialect) == "SELECT MAX(a) FROM t"
+
+
+def test_a_moment_is_one_that_compares_with_those_of_the_models() -> None:
+    said = one("SELECT CAST(a AS TIMESTAMP), ? FROM t", [datetime(2024, 2, 29)], "bigquery")
+    assert "DATETIME" not in said
+    assert said.count("AS TIMESTAMP") == 2
