@@ -380,7 +380,7 @@ def test_what_unpacks_to_more_than_memory_holds_costs_itself() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.ingestion.unpacking"],
         cwd=PROJECT_ROOT,
-        # Snowflake's client, where a test before this one has imported it, turns Arrow's memory pool
+        # Snowflake's client, where a test before this one has imported it, turns Arrow's pool
         # off for all child processes, and then memory that is free counts as taken.
         env={
             name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"
