@@ -28,14 +28,16 @@ def leak(monkeypatch: pytest.MonkeyPatch) -> None:
     """The candidate's file for analysts comes to hold an address before its gate looks at it."""
     validate_set = serving.validate_set
 
-    def leaking(candidate: Path, warehouse: Warehouse, run: Run) -> GateVerdict:
+    def leaking(
+        candidate: Path, warehouse: Warehouse, run: Run, *, project: Path | None = None
+    ) -> GateVerdict:
         path = candidate / "analyst" / "core.duckdb"
         os.chmod(path, 0o644)
         with duckdb.connect(":memory:") as connection:
             connection.execute(f"ATTACH '{path}' AS candidate")
             connection.execute(f"UPDATE candidate.profiles.dim_profiles SET email = '{CANARY}'")
             connection.execute("DETACH candidate")
-        return validate_set(candidate, warehouse, run)
+        return validate_set(candidate, warehouse, run, project=project)
 
     monkeypatch.setattr(serving, "validate_set", leaking)
 
