@@ -47,7 +47,8 @@ reference: .venv/ready ## Write the generated parts of docs/reference/ anew
 docs-serve: .venv/ready ## Read the documentation in a browser while writing it
 	@$(BIN)/mkdocs serve
 
-lint: .venv/ready ## Check style, types, SQL and documentation
+# With the engines' packages, since types are checked against them.
+lint: .venv/engines ## Check style, types, SQL and documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -99,7 +99,7 @@ class Warehouse(Session):
     It is a session itself, whose statements may each run on a connection of their own.
     """
 
-    failures: ClassVar[tuple[type[Exception], ...]]
+    failures: tuple[type[Exception], ...]
     """What the engine raises where a statement cannot be run."""
 
     def __init__(self, settings: Settings) -> None:

@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 
 from cdp.warehouse.engines.spark_session import session_of
 from cdp.warehouse.engines.translation import literal, translated
@@ -104,10 +102,13 @@ class LakeSession(Session):
 class Lake(Warehouse):
     """The lake of a deployment."""
 
-    failures = (PySparkException, Py4JJavaError)
-
     def __init__(self, settings: Settings, spark: SparkSession) -> None:
+        # Imported by who needs it: the package is a part that not every deployment has.
+        from py4j.protocol import Py4JJavaError
+        from pyspark.errors import PySparkException
+
         super().__init__(settings)
+        self.failures = (PySparkException, Py4JJavaError)
         self.spark = spark
         self._made: set[str] = set()
         """Statements that have made a table where it was missing; nobody else takes one away."""

@@ -20,8 +20,6 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pyspark.errors import AnalysisException
-
 from cdp.config.personal_data import Column
 from cdp.config.roles import SECTIONS, Role
 from cdp.warehouse.engines.lake import DIALECT, Lake
@@ -257,6 +255,8 @@ class LakeShelf(Shelf):
                 )
 
     def _branch(self, set_name: str, role: str, name: str, columns: StructType) -> str | None:
+        from pyspark.errors import AnalysisException
+
         schema = f"{self.place_of(set_name)}_{role}"
         with suppress(AnalysisException):
             there = set(self.lake.spark.table(f"{schema}.{_quoted(name)}").columns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -140,6 +141,9 @@ def start_session(settings: Settings) -> SparkSession:
     # Its log repeats each error that is raised anyway, with whatever values its text holds.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     settings.spark_dir.mkdir(parents=True, exist_ok=True)
+    for spilt in ("spill", "desk"):
+        # Rows of people that a killed process has left, which nothing else would take away.
+        shutil.rmtree(settings.spark_dir / spilt, ignore_errors=True)
     builder = SparkSession.builder.master(settings.spark_master)
     for name, value in session_properties(settings).items():
         builder = builder.config(name, value)
