@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from cdp.demo import generate
 if int(sys.argv[2]):
-    generate(Path(sys.argv[1]), people=int(sys.argv[2]), people_per_chunk=1000)
+    generate(Path(sys.argv[1]), people=int(sys.argv[2]), people_per_chunk=500)
 # Not getrusage: what it tells of a new process includes the process that it was forked from.
 told = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
 print(told["VmHWM"].split()[0])
@@ -79,11 +79,15 @@ def test_a_chunk_does_not_depend_on_how_many_there_are(tmp_path: Path) -> None:
 
 
 def test_memory_follows_the_chunk_and_not_the_number_of_people(tmp_path: Path) -> None:
-    """Beyond what importing the generator takes, which would hide any growth."""
+    """Beyond what importing the generator takes, which would hide any growth.
+
+    Two chunks are the least that has all of it: the second is made while the first's files are
+    closed, so a single chunk takes less, by how much depends on the allocator's threads.
+    """
     imported = generated_apart(tmp_path / "none", 0)
-    one_chunk = generated_apart(tmp_path / "one", 1_000) - imported
-    six_chunks = generated_apart(tmp_path / "six", 6_000) - imported
-    assert six_chunks < 1.35 * one_chunk
+    two_chunks = generated_apart(tmp_path / "two", 1_000) - imported
+    twelve_chunks = generated_apart(tmp_path / "twelve", 6_000) - imported
+    assert twelve_chunks < 1.35 * two_chunks
 
 
 def test_days_and_end_bound_what_people_do(tmp_path: Path) -> None:

@@ -278,7 +278,7 @@ def of_s3(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 def test_a_bucket_that_can_be_written_is_left_as_it_was(
     tmp_path: Path, jars: Path, of_s3: Bucket
 ) -> None:
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     check_target(in_s3(tmp_path, jars, f"{of_s3.url}/lake"))
     store = fsspec.filesystem("s3", skip_instance_cache=True, **of_s3.fsspec)

@@ -134,7 +134,7 @@ def _check_jars(settings: Settings) -> None:
 
 def _check_lake(settings: Settings) -> None:
     """Write a small object where tables will lie, read it and remove it."""
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     lake = settings.lake
     options: dict[str, Any] = {"skip_instance_cache": True}
