@@ -4,10 +4,15 @@ Belongs here: the daily schedule, the sensor on landing folders, the sensor on f
 belong here: how an alert travels (`cdp.warehouse.alerts`), what counts as news (`ingestion`).
 """
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import dagster as dg
 
+from cdp.config.sources import load_sources
+from cdp.warehouse.runs import utc_now
 from cdp.warehouse.store import WarehouseBusy, open_warehouse
 from orchestration.alerting import tell_if_untold
 from orchestration.deployment import Deployment
@@ -59,17 +64,42 @@ def landing_folders(deployment: Deployment) -> dg.SensorDefinition:
         pause = pause_after_failures(instance, datetime.now(UTC))
         if pause:
             return dg.SkipReason(f"The last runs failed; trying again in {pause}.")
+        seen = _seen(deployment, watched, instance)
+        if seen == context.cursor:
+            return dg.SkipReason("No file has changed since the last look, which found none new.")
         try:
             news = _sources_with_news(deployment, watched)
         except WarehouseBusy:
             return dg.SkipReason("A run holds the warehouse.")
         if not news:
+            context.update_cursor(seen)
             return dg.SkipReason("No new complete file in any landing folder.")
         return dg.SensorResult(
             run_requests=[dg.RunRequest(tags={"tributary/news": ",".join(news)[:60]})]
         )
 
     return sensor
+
+
+def _seen(deployment: Deployment, watched: list[str], instance: dg.DagsterInstance) -> str:
+    """What decides whether there is news, in short, without opening the warehouse: that keeps
+    others out, and on a lake it starts a Spark.
+
+    The last run is part of it, as it may have taken files or failed to; and so are the settings, as
+    where they put the warehouse may have none of the files.
+    """
+    from ingestion.files.ledger import listing
+
+    settings, now = deployment.settings, utc_now()
+    sources = load_sources(settings).sources
+    last = [record.dagster_run.run_id for record in _last_runs(instance, 1)]
+    files = [(name, listing(sources[name], settings, now)) for name in watched]
+    told = [settings.model_dump(mode="json"), last, files]
+    return sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _last_runs(instance: dg.DagsterInstance, count: int) -> Sequence[dg.RunRecord]:
+    return instance.get_run_records(dg.RunsFilter(job_name=MAIN), limit=count)
 
 
 def _sources_with_news(deployment: Deployment, watched: list[str]) -> list[str]:
@@ -84,7 +114,7 @@ def pause_after_failures(instance: dg.DagsterInstance, now: datetime) -> timedel
 
     One minute after the first failure, twice as long after each further one in a row.
     """
-    records = instance.get_run_records(dg.RunsFilter(job_name=MAIN), limit=12)
+    records = _last_runs(instance, 12)
     failures = 0
     for record in records:
         if record.dagster_run.status != dg.DagsterRunStatus.FAILURE:

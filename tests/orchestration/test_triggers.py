@@ -20,7 +20,11 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def evaluate(shop: ShopRun, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
-    context = dg.build_sensor_context(instance=instance)
+    return look(shop, dg.build_sensor_context(instance=instance))
+
+
+def look(shop: ShopRun, context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """One evaluation; what it leaves for the next is in the context."""
     result = landing_folders(shop.deployment)(context)
     assert isinstance(result, dg.SensorResult | dg.SkipReason)
     return result
@@ -78,6 +82,28 @@ def test_the_sensor_does_not_wait_for_a_run_that_holds_the_warehouse(
         result = evaluate(shop_run, instance)
     assert isinstance(result, dg.SkipReason)
     assert "holds the warehouse" in str(result.skip_message)
+
+
+def test_the_warehouse_is_left_alone_while_nothing_has_changed_since_a_look_that_found_no_news(
+    shop_run: ShopRun, instance: dg.DagsterInstance
+) -> None:
+    context = dg.build_sensor_context(instance=instance)
+    assert isinstance(look(shop_run, context), dg.SkipReason)
+    with FileLock(shop_run.settings.lock_file, timeout=0):
+        quiet = look(shop_run, context)
+    assert isinstance(quiet, dg.SkipReason) and "since the last look" in str(quiet.skip_message)
+    add_file(shop_run)
+    for _ in range(2):
+        assert isinstance(look(shop_run, context), dg.SensorResult)
+
+
+def test_every_run_is_followed_by_a_look_of_its_own(
+    shop_run: ShopRun, instance: dg.DagsterInstance
+) -> None:
+    context = dg.build_sensor_context(instance=instance)
+    assert isinstance(look(shop_run, context), dg.SkipReason)
+    record_run(instance, shop_run, dg.DagsterRunStatus.SUCCESS)
+    assert "No new complete file" in str(look(shop_run, context))
 
 
 def test_a_failed_run_is_followed_by_another_after_a_pause(
