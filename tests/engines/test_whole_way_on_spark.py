@@ -1,7 +1,8 @@
 """The whole way on a lake: what readers find is what they find with the embedded engine.
 
-Full runs and increments with late and doubled rows, on a folder, on S3, and on a cluster whose two
-workers are processes of their own. Minutes long: run by `make test-engines`.
+Full runs and increments with late and doubled rows. A small shop in a folder is for every change;
+the others take many minutes and are run by `make test-engines`: a larger shop, a wholesaler's order
+lines, a lake on S3, and a cluster whose two workers are processes of their own.
 """
 
 from __future__ import annotations
@@ -10,57 +11,83 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from cdp.demo import generate
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
 from tests.engines.copying import difference
+from tests.engines.the_way import the_way
 from tests.services.object_stores import Bucket
 from tests.services.ports import free_port
+from tests.services.real_data import DataSets
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ROLE = "marketing"
 SMALL = {
-    "spark.sql.shuffle.partitions": "2",
+    # Rows of a test fill no second partition, and what is compiled runs once.
+    "spark.sql.shuffle.partitions": "1",
+    "spark.default.parallelism": "1",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.adaptive.enabled": "false",
 }
 OF_THE_MACHINE = ("landed_at", "run_id", "changed_at")
 """Columns that tell when and by which run: no two runs have them alike."""
 
-MOMENTS = ("2026-07-01T12:00:00Z", "2026-07-02T12:00:00Z", "2026-07-08T12:00:00Z")
+IN_THE_SHOP = (
+    "2026-07-01T12:00:00Z",
+    "2026-07-02T12:00:00Z",
+    "2026-07-08T12:00:00Z",
+    "2026-07-08T13:00:00Z",
+)
+AT_THE_WHOLESALER = (
+    "2011-06-30T23:00:00Z",
+    "2011-08-15T23:00:00Z",
+    "2011-08-31T23:00:00Z",
+    "2011-09-15T23:00:00Z",
+)
+
+Deliver = Callable[[Path, int], None]
+"""Puts into a home what arrives before the run of a number."""
 
 
-def run(home: Path, moment: int, **environment: str) -> dict[str, Path]:
-    """Run the whole way at a moment; the published tables by name."""
-    folder = home / "seen" / f"{environment.get('CDP_TARGET', 'duckdb')}-{moment}"
-    finished = subprocess.run(
-        [sys.executable, "-m", "tests.engines.the_way", str(home), ROLE, str(folder)],
-        cwd=PROJECT_ROOT,
-        env={
-            **os.environ,
-            "CDP_AS_OF": MOMENTS[moment],
-            "CDP_MEMORY_LIMIT": "2GB",
-            "CDP_SPARK_CONF": json.dumps(SMALL),
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    told = json.loads(finished.stdout.splitlines()[-1])
-    assert told["success"], told["errors"]
-    return {name: folder / f"{name}.parquet" for name in told["tables"]}
+def answers_alike(
+    folder: Path,
+    deliver: Deliver,
+    moments: Sequence[str],
+    spark_conf: dict[str, str] = SMALL,
+    config: Path | None = None,
+    **environment: str,
+) -> Path:
+    """Run the whole way on both engines at each moment and compare what is read after each; the
+    home of the lake."""
+    embedded, lake = folder / "embedded", folder / "lake"
+    of_both = {"CDP_MEMORY_LIMIT": "2GB"} | ({"CDP_CONFIG": str(config)} if config else {})
+    of_the_lake = {"CDP_TARGET": "spark", "CDP_SPARK_CONF": json.dumps(spark_conf), **environment}
+    for home in (embedded, lake):
+        home.mkdir()
+    expected = []
+    with the_way(embedded, ROLE, **of_both) as way:
+        for number, moment in enumerate(moments):
+            deliver(embedded, number)
+            expected.append(way.run(moment))
+    # One after the other: Spark alone fills a small machine.
+    with the_way(lake, ROLE, **of_both, **of_the_lake) as way:
+        for number, moment in enumerate(moments):
+            deliver(lake, number)
+            assert differences(expected[number], way.run(moment)) == {}, f"run {number}"
+    rows = {name: pq.read_metadata(path).num_rows for name, path in expected[-1].items()}
+    assert all(rows[name] for name in ("dim_profiles", "fct_orders", "fct_segment_memberships"))
+    return lake
 
 
 def differences(one: dict[str, Path], other: dict[str, Path]) -> dict[str, str]:
@@ -72,32 +99,53 @@ def differences(one: dict[str, Path], other: dict[str, Path]) -> dict[str, str]:
     return {name: told for name, told in found.items() if told}
 
 
-def twins(folder: Path, people: int) -> tuple[Path, Path]:
-    """Two homes that have been sent the same files."""
-    embedded, lake = folder / "embedded", folder / "lake"
-    generate(embedded, people=people, seed=11, days=60)
-    shutil.copytree(embedded, lake)
-    return embedded, lake
+def of_a_shop(people: int) -> Deliver:
+    """The shop's files, of which every third stays out at first, whatever its day: it comes late,
+    in parts, with some of them a second time under another name."""
+
+    def deliver(home: Path, number: int) -> None:
+        if number == 0:
+            generate(home, people=people, seed=11, days=60)
+            files = sorted((home / "landing").rglob("*.ndjson.gz"))[::3]
+            assert len(files) > 6
+            aside = home / "aside"
+            for each in files:
+                away = aside / each.relative_to(home)
+                away.parent.mkdir(parents=True, exist_ok=True)
+                each.rename(away)
+            return
+        waiting = sorted((home / "aside").rglob("*.ndjson.gz"))
+        for nth, each in enumerate(waiting[::2]):
+            there = home / each.relative_to(home / "aside")
+            each.rename(there)
+            if nth % 2:
+                shutil.copyfile(there, there.with_name(f"again-{there.name}"))
+
+    return deliver
 
 
-def held_back(home: Path) -> list[tuple[Path, Path]]:
-    """Put every third file of events aside, whatever its day: where it is, and where it was."""
-    files = sorted((home / "landing").rglob("*.ndjson.gz"))
-    aside = []
-    for number, file in enumerate(files[::3]):
-        away = home / "aside" / f"{number}"
-        away.parent.mkdir(exist_ok=True)
-        file.rename(away)
-        aside.append((away, file))
-    return aside
+def of_a_wholesaler(lines: pa.Table) -> Deliver:
+    """A wholesaler's invoices in four files by their numbers, so that each has lines of all days.
+    The first file comes again, with more lines at its end."""
+    invoices = pc.utf8_slice_codeunits(lines["InvoiceNo"], -1)
 
+    def part(digits: str) -> pa.Table:
+        return lines.filter(pc.is_in(invoices, value_set=pa.array(list(digits))))
 
-def deliver(aside: list[tuple[Path, Path]]) -> None:
-    """The files late, and some of them a second time under another name."""
-    for number, (away, file) in enumerate(aside):
-        away.rename(file)
-        if number % 2:
-            shutil.copyfile(file, file.with_name(f"again-{file.name}"))
+    arrivals = {
+        0: ("one", [part("01234")]),
+        1: ("two", [part("56")]),
+        2: ("one", [part("01234"), part("7")]),
+        3: ("three", [part("89")]),
+    }
+
+    def deliver(home: Path, number: int) -> None:
+        name, parts = arrivals[number]
+        folder = home / "landing/retail"
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.concat_tables(parts), folder / f"{name}.parquet")
+
+    return deliver
 
 
 @pytest.fixture
@@ -106,45 +154,53 @@ def engines(spark_settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("engines")
-def test_a_lake_in_a_folder_answers_as_the_embedded_engine_does_run_after_run(
+def test_a_small_shop_on_a_lake_is_the_embedded_engines_in_full_and_after_late_rows(
     tmp_path: Path,
 ) -> None:
-    embedded, lake = twins(tmp_path, people=120)
-    aside = [held_back(embedded), held_back(lake)]
-    assert aside[0]
-    for moment in range(3):
-        if moment == 1:
-            for files in aside:
-                deliver(files[: len(files) // 2])
-        if moment == 2:
-            for files in aside:
-                deliver(files[len(files) // 2 :])
-        assert differences(run(embedded, moment), run(lake, moment, CDP_TARGET="spark")) == {}
+    answers_alike(tmp_path, of_a_shop(30), IN_THE_SHOP[:2])
 
 
+@pytest.mark.engines
+@pytest.mark.usefixtures("engines")
+def test_a_shop_on_a_lake_is_the_embedded_engines_run_after_run(tmp_path: Path) -> None:
+    answers_alike(tmp_path, of_a_shop(150), IN_THE_SHOP, spark_conf={})
+
+
+@pytest.mark.engines
+@pytest.mark.usefixtures("engines")
+def test_a_wholesaler_on_a_lake_is_the_embedded_engines_run_after_run(
+    tmp_path: Path, real_data: DataSets
+) -> None:
+    lines = pq.read_table(real_data / "online_retail/order_lines.parquet")
+    config = PROJECT_ROOT / "examples/online_retail"
+    answers_alike(tmp_path, of_a_wholesaler(lines), AT_THE_WHOLESALER, spark_conf={}, config=config)
+
+
+@pytest.mark.engines
 @pytest.mark.usefixtures("engines")
 def test_a_lake_on_s3_answers_as_the_embedded_engine_does(tmp_path: Path, s3: Bucket) -> None:
-    embedded, lake = twins(tmp_path, people=30)
-    seen = run(
-        lake,
-        0,
-        CDP_TARGET="spark",
+    home = answers_alike(
+        tmp_path,
+        of_a_shop(30),
+        IN_THE_SHOP[:2],
         CDP_LAKE_URL=f"{s3.url}/lake",
         AWS_ENDPOINT_URL=s3.endpoint,
         AWS_ACCESS_KEY_ID="emulated",
         AWS_SECRET_ACCESS_KEY="emulated",
         AWS_REGION="us-east-1",
     )
-    assert differences(run(embedded, 0), seen) == {}
-    assert not (lake / "lake").exists()
+    assert not (home / "lake").exists()
 
 
+@pytest.mark.engines
 @pytest.mark.usefixtures("engines")
 def test_a_cluster_of_two_workers_answers_as_the_embedded_engine_does(tmp_path: Path) -> None:
-    embedded, lake = twins(tmp_path, people=30)
+    conf = {name: value for name, value in SMALL.items() if "adaptive" not in name}
+    conf |= {"spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"}
     with cluster(tmp_path / "cluster") as master:
-        seen = run(lake, 0, CDP_TARGET="spark", CDP_SPARK_MASTER=master)
-    assert differences(run(embedded, 0), seen) == {}
+        answers_alike(
+            tmp_path, of_a_shop(30), IN_THE_SHOP[:2], spark_conf=conf, CDP_SPARK_MASTER=master
+        )
 
 
 @contextmanager

@@ -39,9 +39,8 @@ def run_on_the_session() -> None:
     adapter.list_relations_without_caching = _relations
     adapter.get_columns_in_relation = _columns
     adapter.keep_rows = lambda _, name, query: keep(name, _session().sql(query))
-    adapter.forget_rows = lambda _, name: _session().catalog.dropTempView(name)
     # What a macro may call is a set that dbt makes with the class.
-    adapter._available_ = adapter._available_ | {"keep_rows", "forget_rows"}
+    adapter._available_ = adapter._available_ | {"keep_rows"}
     setattr(adapter, _MARK, True)
 
 
