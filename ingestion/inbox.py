@@ -1,25 +1,34 @@
-"""The inbox: Parquet files in which a source's rows wait for their promotion.
+"""The inbox: where a source's rows wait for their promotion, as files or as tables.
 
-Belongs here: where the files of a source lie, which there are, and taking them away once raw has
-their rows. Does not belong here: dlt, which writes them and takes a second to import; what becomes
-of the rows (`promotion`).
+Belongs here: where the rows of a source wait, letting a session read them, and taking them away
+once raw has them. Does not belong here: dlt, which writes them and takes a second to import; what
+becomes of the rows (`promotion`).
 
     <inbox>/<source>/rows/*.parquet     envelopes, columns of `envelope.INBOX`
     <inbox>/<source>/reads/*.parquet    what the readers counted, columns of `envelope.READS`
 
+or, where the engine cannot read files of ours, the tables `rows` and `reads` of the schema
+`inbox_<source>` of the warehouse.
+
 A file is whole once the loader has no package under way: one that a kill cut off is written again
-under its own name, so that no row can stand in the inbox twice.
+under its own name, so that no row can stand in the inbox twice. In a table it can: there a row is
+known by its load and its place in it, and read once.
 """
 
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from cdp.warehouse.settings import Settings
+from cdp.warehouse.store import Session, Warehouse
+from ingestion import envelope
 
 ROWS, READS = "rows", "reads"
 """Names of the two tables of a source's inbox."""
@@ -28,30 +37,41 @@ NOTES_KEPT = 20
 """dlt notes each load in a file of its own and never looks at old ones."""
 
 
-class Inbox(Protocol):
-    """The inbox of one source."""
+class Waiting(Protocol):
+    """What stood in an inbox when it was looked at; nothing else is promoted or taken away."""
 
-    def rows(self) -> list[str]:
-        """Files of envelopes."""
+    @property
+    def rows(self) -> str | None:
+        """What to select envelopes from; None where there are none."""
 
-    def reads(self) -> list[str]:
-        """Files of what was read."""
+    @property
+    def reads(self) -> str | None:
+        """What to select from what was read; None where there is nothing."""
 
+    def show(self, session: Session) -> None:
+        """Let a session select from them."""
+
+    def remove(self) -> None:
+        """Take them away: they have been promoted."""
+
+
+class _FileInbox(ABC):
+    """An inbox of files."""
+
+    @abstractmethod
+    def files(self, table: str) -> list[str]:
+        """Files of one of the two tables."""
+
+    @abstractmethod
     def remove(self, files: list[str]) -> None:
-        """Take files away whose rows have been promoted."""
+        """Take files away whose rows have been promoted, and dlt's older notes."""
 
 
 @dataclass(frozen=True)
-class _Folder:
+class _Folder(_FileInbox):
     """An inbox on this machine, which is looked at in every run."""
 
     folder: Path
-
-    def rows(self) -> list[str]:
-        return self._files(ROWS)
-
-    def reads(self) -> list[str]:
-        return self._files(READS)
 
     def remove(self, files: list[str]) -> None:
         for each in files:
@@ -59,21 +79,15 @@ class _Folder:
         for note in sorted(self.folder.glob("_dlt_loads/*.jsonl"))[:-NOTES_KEPT]:
             note.unlink(missing_ok=True)
 
-    def _files(self, table: str) -> list[str]:
+    def files(self, table: str) -> list[str]:
         return [str(path) for path in sorted((self.folder / table).glob("*.parquet"))]
 
 
 @dataclass(frozen=True)
-class _Bucket:
+class _Bucket(_FileInbox):
     """An inbox in a bucket."""
 
     url: str
-
-    def rows(self) -> list[str]:
-        return self._files(ROWS)
-
-    def reads(self) -> list[str]:
-        return self._files(READS)
 
     def remove(self, files: list[str]) -> None:
         notes = self._found("_dlt_loads/*.jsonl")[:-NOTES_KEPT]
@@ -83,7 +97,7 @@ class _Bucket:
             with suppress(FileNotFoundError):
                 store.rm_file(each)
 
-    def _files(self, table: str) -> list[str]:
+    def files(self, table: str) -> list[str]:
         return self._found(f"{table}/*.parquet")
 
     def _found(self, pattern: str) -> list[str]:
@@ -100,16 +114,101 @@ class _Bucket:
         return store, folder
 
 
-def inbox_of(source: str, settings: Settings) -> Inbox:
-    """The inbox of a source."""
-    if "://" in settings.inbox:
-        return _Bucket(f"{settings.inbox}/{source}")
-    return _Folder(Path(settings.inbox) / source)
+_ROWS, _READS = "inbox_rows", "inbox_reads"
+"""The files as relations of a session."""
 
 
-def inbox_url(settings: Settings) -> str:
-    """The inbox of all sources as dlt takes it."""
-    return settings.inbox if "://" in settings.inbox else Path(settings.inbox).absolute().as_uri()
+class _WaitingFiles:
+    def __init__(self, inbox: _FileInbox) -> None:
+        self._inbox = inbox
+        self._files = {_ROWS: inbox.files(ROWS), _READS: inbox.files(READS)}
+
+    @property
+    def rows(self) -> str | None:
+        return _ROWS if self._files[_ROWS] else None
+
+    @property
+    def reads(self) -> str | None:
+        return _READS if self._files[_READS] else None
+
+    def show(self, session: Session) -> None:
+        for name, files in self._files.items():
+            if files:
+                session.files(name, files)
+
+    def remove(self) -> None:
+        self._inbox.remove([*self._files[_ROWS], *self._files[_READS]])
+
+
+class _WaitingRows:
+    """Rows of tables. The warehouse is held and the loader idle, so nothing is added meanwhile."""
+
+    def __init__(self, source: str, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        schema = inbox_schema(source)
+        self._tables = {
+            name: table
+            for name in (ROWS, READS)
+            if warehouse.has_table(schema, name)
+            and warehouse.scalar(f"SELECT 1 FROM {(table := _table(schema, name))} LIMIT 1")
+        }
+
+    @property
+    def rows(self) -> str | None:
+        # A loader that was killed after its commit has written the same file twice.
+        return self._read_once(ROWS, envelope.INBOX, "load_id, ordinal", _ROWS)
+
+    @property
+    def reads(self) -> str | None:
+        return self._read_once(READS, envelope.READS, "load_id, stream, path", _READS)
+
+    def _read_once(self, table: str, columns: pa.Schema, key: str, name: str) -> str | None:
+        if table not in self._tables:
+            return None
+        # The loader chooses types of its own for moments.
+        selected = ", ".join(
+            f"CAST({each.name} AS TIMESTAMP) AS {each.name}"
+            if pa.types.is_timestamp(each.type)
+            else each.name
+            for each in columns
+        )
+        return (
+            f"(SELECT {selected} FROM (SELECT *, row_number() OVER (PARTITION BY {key} "
+            f"ORDER BY load_id) AS nth FROM {self._tables[table]}) AS written WHERE nth = 1) "
+            f"AS {name}"
+        )
+
+    def show(self, session: Session) -> None:
+        """They are tables of the warehouse, which every session can read."""
+
+    def remove(self) -> None:
+        for table in self._tables.values():
+            self._warehouse.execute(f"DELETE FROM {table} WHERE true")
+
+
+def _table(schema: str, name: str) -> str:
+    # Quoted: `rows` means something in more than one dialect.
+    return f'{schema}."{name}"'
+
+
+def inbox_schema(source: str) -> str:
+    """The schema of a source's inbox, where that is tables of the warehouse."""
+    return f"inbox_{source}"
+
+
+def waiting(source: str, warehouse: Warehouse) -> Waiting:
+    """What stands in the inbox of a source."""
+    place = warehouse.settings.inbox
+    if place is None:
+        return _WaitingRows(source, warehouse)
+    return _WaitingFiles(
+        _Bucket(f"{place}/{source}") if "://" in place else _Folder(Path(place) / source)
+    )
+
+
+def inbox_url(place: str) -> str:
+    """An inbox of files as dlt takes it."""
+    return place if "://" in place else Path(place).absolute().as_uri()
 
 
 def has_package(source: str, settings: Settings) -> bool:

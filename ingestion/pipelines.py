@@ -1,14 +1,13 @@
 """dlt's pipelines: one a source, with a state of its own, loading into the inbox.
 
-The inbox is dlt's own filesystem destination, a folder for each source: Parquet files that any
-engine can promote from. Belongs here: how dlt is configured, and running it in steps that a kill
-may part. Does not belong here: what is read, or what becomes of the inbox.
+Belongs here: how dlt is configured, where it loads to on which target, and running it in steps that
+a kill may part. Does not belong here: what is read, or what becomes of the inbox.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -75,17 +74,34 @@ class _Watch(Collector):
 def pipeline(source: str, settings: Settings) -> dlt.Pipeline:
     """The pipeline of a source, loading into its inbox."""
     configure(settings)
+    destination, dataset = _DESTINATIONS[settings.target](source, settings)
     made: dlt.Pipeline = dlt.pipeline(
         pipeline_name=pipeline_name(source),
-        destination=dlt.destinations.filesystem(
-            bucket_url=inbox_url(settings),
-            layout="{table_name}/{load_id}.{file_id}.{ext}",
-        ),
-        dataset_name=source,
+        destination=destination,
+        dataset_name=dataset,
         pipelines_dir=str(settings.dlt_dir),
         progress=_Watch(),
     )
     return made
+
+
+def _files(source: str, settings: Settings) -> tuple[Any, str]:
+    """dlt's filesystem destination, a folder for each source: Parquet files to be promoted from."""
+    assert settings.inbox is not None, "the inbox of this target is files"
+    return (
+        dlt.destinations.filesystem(
+            bucket_url=inbox_url(settings.inbox),
+            layout="{table_name}/{load_id}.{file_id}.{ext}",
+        ),
+        source,
+    )
+
+
+_DESTINATIONS: Mapping[str, Callable[[str, Settings], tuple[Any, str]]] = {
+    "duckdb": _files,
+    "spark": _files,
+}
+"""By target: the destination that is the inbox, and the name of a source's dataset there."""
 
 
 def resource_hints(table: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ The first landing of a key wins. A row of the same key and content is a duplicat
 and other content, a conflict. A row that is refused again and stands in quarantine already is a
 duplicate too. A server's row that holds again what it said before lands once more (`returning`), so
 that the newest landing is what the server says.
-A load is promoted once: where a kill left its files after it was committed, they are only removed.
+A load is promoted once: where a kill left it in the inbox after it was committed, it is only taken
+away.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import Run, utc_now
 from cdp.warehouse.store import Left, Session, Warehouse
-from ingestion.inbox import Inbox, inbox_of
+from ingestion.inbox import Waiting, waiting
 from ingestion.returning import let_return, streams_of_servers
 
 _ACCOUNTS = """
@@ -111,59 +112,29 @@ def promote(source: str, warehouse: Warehouse, run: Run) -> LoadReport:
         DoesNotReconcile: the reader's count and what became of the rows differ.
     """
     ensure_tables(source, warehouse)
-    inbox = inbox_of(source, warehouse.settings)
-    files = _Files.of(inbox)
+    inbox = waiting(source, warehouse)
     report = LoadReport(source, None)
-    if not files:
+    if not (inbox.rows or inbox.reads):
         return report
     reached("landing.before_promote")
     with warehouse.session() as session:
-        files.show(session)
-        loads = _loads(files, session)
+        inbox.show(session)
+        loads = _loads(inbox, session)
     with warehouse.transaction(undo=_left_of(source, loads)) as session:
-        files.show(session)
+        inbox.show(session)
         for load_id in loads:
-            report = report.plus(_promote_load(source, load_id, files, warehouse, run, session))
+            report = report.plus(_promote_load(source, load_id, inbox, warehouse, run, session))
         reached("landing.in_promote")
     reached("landing.after_promote")
-    inbox.remove([*files.rows, *files.reads])
+    inbox.remove()
     if report.rows_read:
         warehouse.checkpoint()
     return report
 
 
-@dataclass(frozen=True)
-class _Files:
-    """The files of an inbox as relations of the engine."""
-
-    rows: tuple[str, ...]
-    reads: tuple[str, ...]
-
-    @classmethod
-    def of(cls, inbox: Inbox) -> _Files:
-        return cls(tuple(inbox.rows()), tuple(inbox.reads()))
-
-    def __bool__(self) -> bool:
-        return bool(self.rows or self.reads)
-
-    def show(self, session: Session) -> None:
-        """Let a session read them."""
-        for name, files in ((_ROWS, self.rows), (_READS, self.reads)):
-            if files:
-                session.files(name, files)
-
-
-_ROWS, _READS = "inbox_rows", "inbox_reads"
-"""The files as relations."""
-
-
-def _loads(files: _Files, session: Session) -> list[str]:
+def _loads(inbox: Waiting, session: Session) -> list[str]:
     """The loads in the inbox that are not in raw, oldest first: ids begin with their time."""
-    parts = [
-        f"SELECT load_id FROM {relation}"
-        for relation, there in ((_ROWS, files.rows), (_READS, files.reads))
-        if there
-    ]
+    parts = [f"SELECT load_id FROM {each}" for each in (inbox.rows, inbox.reads) if each]
     rows = session.rows(
         f"SELECT DISTINCT load_id FROM ({' UNION ALL '.join(parts)}) AS waiting "
         "WHERE load_id NOT IN (SELECT load_id FROM raw.loads) ORDER BY 1"
@@ -183,18 +154,18 @@ def _left_of(source: str, loads: Sequence[str]) -> list[Left]:
 def _promote_load(
     source: str,
     load_id: str,
-    files: _Files,
+    inbox: Waiting,
     warehouse: Warehouse,
     run: Run,
     session: Session,
 ) -> LoadReport:
     now = utc_now()
-    reads = _reads(load_id, files, session)
+    reads = _reads(load_id, inbox, session)
     counts = (0, 0, 0)
-    if files.rows:
+    if inbox.rows:
         servers = streams_of_servers(source, warehouse)
         again = _read_again(source, reads, session)
-        counts = _promote_rows(source, load_id, now, session, servers, again)
+        counts = _promote_rows(source, load_id, inbox.rows, now, session, servers, again)
     landed, duplicate, quarantined = counts
     read = sum(row[2] for row in reads)
     if read != landed + duplicate + quarantined:
@@ -219,12 +190,12 @@ def _promote_load(
     return LoadReport(source, load_id, read, landed, duplicate, quarantined, states)
 
 
-def _reads(load_id: str, files: _Files, session: Session) -> list[_Read]:
-    if not files.reads:
+def _reads(load_id: str, inbox: Waiting, session: Session) -> list[_Read]:
+    if not inbox.reads:
         return []
     return session.rows(
         "SELECT stream, path, rows_read, size, modified_at, fingerprint, whole_rows, "
-        f"state FROM {_READS} WHERE load_id = ? ORDER BY 1, 2, 3, 4, 5, 6, 7, 8",
+        f"state FROM {inbox.reads} WHERE load_id = ? ORDER BY 1, 2, 3, 4, 5, 6, 7, 8",
         [load_id],
     )
 
@@ -274,6 +245,7 @@ _STILL_WAITS = " AND kept.replayed_load_id IS NULL"
 def _promote_rows(
     source: str,
     load_id: str,
+    arrived: str,
     now: object,
     session: Session,
     servers: Sequence[str],
@@ -282,10 +254,11 @@ def _promote_rows(
     """How many rows of a load landed, were duplicates, and were quarantined.
 
     Args:
+        arrived: what to select envelopes from.
         files: path and fingerprint of the load's files, if something of one was read before.
     """
     raw = f'raw."{source}"'
-    fresh = f"SELECT * FROM {_ROWS} WHERE load_id = $load_id"
+    fresh = f"SELECT * FROM {arrived} WHERE load_id = $load_id"
     load = {"load_id": load_id}
     # What is decided by, without what is widest: the rows themselves are read once, to be written.
     session.temporary(

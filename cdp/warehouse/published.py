@@ -53,13 +53,14 @@ def published(settings: Settings) -> Iterator[Published]:
         NothingPublished: no set has been published.
         WarehouseBusy: the engine cannot be read while a run holds it.
     """
-    if settings.target == "spark":
-        from cdp.warehouse.engines.lake_reading import published_in_lake
-
-        with published_in_lake(settings) as found:
-            yield found
+    if settings.target == "duckdb":
+        yield _PublishedFiles(settings)
         return
-    yield _PublishedFiles(settings)
+    # Imported by who needs it, as few deployments do.
+    from cdp.warehouse.engines.schema_reading import published_in_schemas
+
+    with published_in_schemas(settings) as found:
+        yield found
 
 
 class Published(ABC):

@@ -479,9 +479,10 @@ class Settings(BaseSettings):
         return self.home / "inbox"
 
     @property
-    def inbox(self) -> str:
-        """Where dlt's filesystem destination writes: where the engine that promotes can read."""
-        return str(self.inbox_dir) if self.target == "duckdb" else f"{self.lake}/inbox"
+    def inbox(self) -> str | None:
+        """Where dlt's filesystem destination writes: where the engine that promotes can read. None
+        where dlt writes into tables of the warehouse itself."""
+        return {"duckdb": str(self.inbox_dir), "spark": f"{self.lake}/inbox"}.get(self.target)
 
     @property
     def dlt_dir(self) -> Path:

@@ -2,8 +2,8 @@
 
 Belongs here: what publishing asks of an engine (`Shelf`), what a set is to hold (`Offer`), and what
 is known of one that stands (`PublishedSet`). Does not belong here: how sets are kept as files
-(`cdp.warehouse.file_shelf`) or as schemas (`cdp.warehouse.engines.lake_shelf`), whether one may be
-published (`cdp.warehouse.publishing`).
+(`cdp.warehouse.file_shelf`) or as schemas (`cdp.warehouse.engines.schema_shelf`), whether one may
+be published (`cdp.warehouse.publishing`).
 """
 
 from __future__ import annotations
