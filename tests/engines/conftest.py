@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cdp.warehouse.settings import Settings, load_settings
+from tests.engines.small_spark import SMALL
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-SMALL = {
-    # Rows of a test fill no second partition, and what is compiled runs once.
-    "spark.sql.shuffle.partitions": "1",
-    "spark.default.parallelism": "1",
-}
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ import pytest
 from cdp.demo import generate
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
 from tests.engines.copying import difference
+from tests.engines.small_spark import SMALL
 from tests.engines.the_way import the_way
 from tests.services.object_stores import Bucket
 from tests.services.ports import free_port
@@ -33,13 +34,6 @@ from tests.services.real_data import DataSets
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ROLE = "marketing"
-SMALL = {
-    # Rows of a test fill no second partition, and what is compiled runs once.
-    "spark.sql.shuffle.partitions": "1",
-    "spark.default.parallelism": "1",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.adaptive.enabled": "false",
-}
 OF_THE_MACHINE = ("landed_at", "run_id", "changed_at")
 """Columns that tell when and by which run: no two runs have them alike."""
 
