@@ -61,11 +61,18 @@
     {{ 'cluster by (' ~ columns | join(', ') ~ ')' if columns }}
 {%- endmacro %}
 
-{#- Only a table whose columns have ids can lose one. -#}
+{#- Only a table whose columns have ids can lose one. A large table is written in few files, and what small
+    ones many refreshes have left is put together by the refresh that finds fifty of them. -#}
 {% macro spark_properties() -%}
+    {%- set properties = [] -%}
     {%- if config.get('on_schema_change') == 'sync_all_columns' -%}
-        tblproperties ('delta.columnMapping.mode' = 'name')
+        {%- do properties.append("'delta.columnMapping.mode' = 'name'") -%}
     {%- endif -%}
+    {%- if config.get('cluster_by') -%}
+        {%- do properties.append("'delta.autoOptimize.optimizeWrite' = 'true'") -%}
+        {%- do properties.append("'delta.autoOptimize.autoCompact' = 'true'") -%}
+    {%- endif -%}
+    {{ 'tblproperties (' ~ properties | join(', ') ~ ')' if properties }}
 {%- endmacro %}
 
 
