@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
 from cdp.config.declared import duration
 from cdp.config.sources import Source, Stream
 from cdp.warehouse.settings import Settings
@@ -185,6 +187,7 @@ def tasks(
     """
     known = known_files(source.name, warehouse)
     zone = ZoneInfo(str(source.options.get("timezone", "UTC")))
+    touched: list[tuple[str, FoundFile, Known]] = []
     for name, stream in source.streams.items():
         for file in list_files(source, stream, warehouse.settings):
             if not is_complete(file, source, now):
@@ -198,18 +201,36 @@ def tasks(
             if task is not None:
                 yield task
             elif before and file.modified_at != before.modified_at:
-                _note_time(file, name, before, source.name, warehouse)
+                touched.append((name, file, before))
+    if touched:
+        _note_times(touched, source.name, warehouse)
 
 
-def _note_time(
-    file: FoundFile, stream: str, before: Known, source: str, warehouse: Warehouse
+def _note_times(
+    touched: list[tuple[str, FoundFile, Known]], source: str, warehouse: Warehouse
 ) -> None:
-    """Note that a file was touched, so that its bytes are not looked through at every look."""
-    warehouse.execute(
-        "UPDATE raw.files SET modified_at = ? WHERE source = ? AND stream = ? AND path = ? "
-        "AND size = ? AND fingerprint = ?",
-        [file.modified_at, source, stream, file.path, before.size, before.fingerprint],
+    """Note that files were touched, so that their bytes are not looked through at every look; of
+    all at once, as a change of a lake's table takes seconds."""
+    rows = pa.table(
+        {
+            "stream": [stream for stream, _, _ in touched],
+            "path": [file.path for _, file, _ in touched],
+            "size": [before.size for _, _, before in touched],
+            "fingerprint": [before.fingerprint for _, _, before in touched],
+            "modified_at": pa.array(
+                [file.modified_at for _, file, _ in touched], pa.timestamp("us")
+            ),
+        }
     )
+    with warehouse.session() as session:
+        session.lay("touched_files", rows)
+        session.execute(
+            "MERGE INTO raw.files AS held USING touched_files AS touched ON held.source = ? "
+            "AND held.stream = touched.stream AND held.path = touched.path "
+            "AND held.size = touched.size AND held.fingerprint = touched.fingerprint "
+            "WHEN MATCHED THEN UPDATE SET modified_at = touched.modified_at",
+            [source],
+        )
 
 
 def _against_ledger(file: FoundFile, stream: str, before: Known | None) -> Task | None:

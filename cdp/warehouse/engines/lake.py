@@ -232,8 +232,17 @@ def _zoned(rows: pa.Table) -> pa.Table:
 
 
 def _moments(rows: pa.Table, zone: str | None) -> pa.Table:
-    for index, field in enumerate(rows.schema):
-        if pa.types.is_timestamp(field.type):
-            moments = rows.column(index).cast(pa.timestamp("us", tz=zone))
-            rows = rows.set_column(index, field.name, moments)
-    return rows
+    return rows.cast(
+        pa.schema([field.with_type(_in_zone(field.type, zone)) for field in rows.schema])
+    )
+
+
+def _in_zone(kind: pa.DataType, zone: str | None) -> pa.DataType:
+    """A type whose moments are of a zone, also those inside it."""
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", tz=zone)
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_in_zone(field.type, zone)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_in_zone(kind.value_type, zone)))
+    return kind
