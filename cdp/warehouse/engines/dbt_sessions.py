@@ -16,6 +16,8 @@ Four things, each to be removed when dbt-spark does it:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def run_on_the_session() -> None:
     adapter.default_python_submission_method = property(lambda _: "session")
     adapter.list_relations_without_caching = _relations
     adapter.get_columns_in_relation = _columns
-    adapter.keep_rows = lambda _, name, query: keep(name, _session().sql(query))
+    adapter.keep_rows = _keep_rows
     # What a macro may call is a set that dbt makes with the class.
     adapter._available_ = adapter._available_ | {"keep_rows"}
     setattr(adapter, _MARK, True)
@@ -57,12 +59,25 @@ def _session() -> SparkSession:
     return SparkSession.builder.getOrCreate()
 
 
+def _keep_rows(adapter: Any, name: str, query: str) -> None:
+    """The rows of a query, kept under a name, for a macro."""
+    with _quiet_about_rows():
+        keep(name, _session().sql(query))
+
+
 def _execute(cursor: Any, sql: str, *parameters: Any) -> None:
+    with _quiet_about_rows():
+        cursor._df = _session().sql(sql % parameters if parameters else sql)
+
+
+@contextmanager
+def _quiet_about_rows() -> Iterator[None]:
+    """Let what dbt tells of an error hold no value of a row."""
     from dbt_common.exceptions import DbtRuntimeError
     from pyspark.errors import AnalysisException, ParseException, PySparkException
 
     try:
-        cursor._df = _session().sql(sql % parameters if parameters else sql)
+        yield
     except (AnalysisException, ParseException) as error:
         raise DbtRuntimeError(str(error)) from error
     except PySparkException as error:

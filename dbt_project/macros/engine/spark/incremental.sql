@@ -7,17 +7,19 @@
 {% materialization incremental, adapter='spark', supported_languages=['sql', 'python'] %}
     {%- set former = load_cached_relation(this) -%}
     {%- set anew = former is none or former.type == 'view' or should_full_refresh() -%}
+    {%- set kept = this.identifier ~ '__rows' -%}
     {{ run_hooks(pre_hooks) }}
     {%- if model['language'] == 'python' -%}
-        {%- set kept = this.identifier ~ '__rows' -%}
         {%- call statement('rows', language='python') -%}
 {{ compiled_code }}
 keep('{{ kept }}', model(dbtObj(spark.table), spark))
         {%- endcall -%}
-        {%- set query = 'select * from ' ~ kept -%}
-    {%- else -%}
-        {%- set query = compiled_code -%}
+    {%- elif not anew -%}
+        {#- Worked out once: a MERGE asks its source more than once. -#}
+        {%- do adapter.keep_rows(kept, compiled_code) -%}
     {%- endif -%}
+    {%- set is_kept = model['language'] == 'python' or not anew -%}
+    {%- set query = 'select * from ' ~ kept if is_kept else compiled_code -%}
     {%- if anew -%}
         {%- set target_relation = spark_replace_table(former, query) -%}
     {%- else -%}
@@ -29,6 +31,9 @@ keep('{{ kept }}', model(dbtObj(spark.table), spark))
         {%- call statement('main') -%}
             {{ spark_change(target_relation, query, columns) }}
         {%- endcall -%}
+    {%- endif -%}
+    {%- if is_kept -%}
+        {%- do run_query('drop view if exists ' ~ kept) -%}
     {%- endif -%}
     {{ run_hooks(post_hooks) }}
     {{- return({'relations': [target_relation]}) -}}
