@@ -7,8 +7,10 @@ cannot be computed from one that failed. Does not belong here: what the numbers 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from cdp.warehouse.store import Warehouse
@@ -41,11 +43,21 @@ def measure(
             found[position] = Measured(check, None, {"missing table": names})
         else:
             passes.setdefault(check.source, []).append(position)
-    for positions in passes.values():
-        together = [checks[position] for position in positions]
-        for position, measured in zip(positions, _one_pass(warehouse, together), strict=True):
-            found[position] = measured
+
+    together = [[checks[position] for position in positions] for positions in passes.values()]
+    for positions, measures in zip(passes.values(), _passes(warehouse, together), strict=True):
+        found.update(zip(positions, measures, strict=True))
     return [found[position] for position in range(len(checks))]
+
+
+def _passes(
+    warehouse: Warehouse, together: Sequence[Sequence[Check]]
+) -> Iterable[Sequence[Measured]]:
+    """Each pass over a source, as many at once as the engine is asked best."""
+    if warehouse.at_once == 1:
+        return [_one_pass(warehouse, checks) for checks in together]
+    with ThreadPoolExecutor(warehouse.at_once) as pool:
+        return list(pool.map(partial(_one_pass, warehouse), together))
 
 
 def _one_pass(warehouse: Warehouse, checks: Sequence[Check]) -> list[Measured]:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from filelock import FileLock, Timeout
 
@@ -101,6 +101,10 @@ class Warehouse(Session):
 
     failures: tuple[type[Exception], ...]
     """What the engine raises where a statement cannot be run."""
+
+    at_once: ClassVar[int] = 1
+    """How many queries it may be asked at once, each on a thread: more than one where a query waits
+    for others than for this machine."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

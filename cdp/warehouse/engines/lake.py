@@ -102,6 +102,8 @@ class LakeSession(Session):
 class Lake(Warehouse):
     """The lake of a deployment."""
 
+    at_once = 8
+
     def __init__(self, settings: Settings, spark: SparkSession) -> None:
         # Imported by who needs it: the package is a part that not every deployment has.
         from py4j.protocol import Py4JJavaError
