@@ -14,17 +14,19 @@ import pyarrow as pa
 import pytest
 
 from cdp.generation import generate
+from cdp.warehouse.engines.lake import Lake
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import STAGES, Run
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import open_warehouse
+from expectations.gates import validate
 from tests.engines import two_runs
 from tests.engines.copying import copy_in, difference
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.engines]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 PEOPLE = 40
 OF_THE_RUNS = ("governance.runs", "governance.stage_builds", "governance.refit_requests")
@@ -46,11 +48,15 @@ class Pair:
             copy_in(self.spark, name, rows)
         if number == 1:
             self.models.seed()
-        moment = two_runs.MOMENTS[number - 1]
         silent: Any = _Silent()
-        run = Run(number + 1, f"run-{number}", moment, moment, "test")
+        run = self.run_of(number)
         for stage in STAGES[1:]:
             self.models.build(silent, run, stage, full_refresh=full_refresh)
+
+    def run_of(self, number: int) -> Run:
+        """The run as the record of runs has it; landing was the first."""
+        moment = two_runs.MOMENTS[number - 1]
+        return Run(number + 1, f"run-{number}", moment, moment, "test")
 
     def tables(self, wanted: Any) -> Iterator[tuple[str, pa.Table]]:
         with open_warehouse(two_runs.settings_of(self.home, 0)) as warehouse:
@@ -97,12 +103,32 @@ def test_every_model_has_the_same_rows_after_late_rows_and_rows_told_again(pair:
     assert pair.differences() == {}
 
 
+@pytest.mark.engines
 def test_a_run_that_is_repeated_gives_the_same_rows(pair: Pair) -> None:
     """It takes back what the run before it has written and not published."""
     pair.build(2)
     assert pair.differences() == {}
 
 
+@pytest.mark.engines
 def test_a_rebuild_has_the_same_rows(pair: Pair) -> None:
     pair.build(2, full_refresh=True)
     assert pair.differences() == {}
+
+
+def test_the_gate_on_spark_passes_what_was_built_and_refuses_a_member_that_is_gone(
+    pair: Pair,
+) -> None:
+    lake = Lake(pair.settings, pair.spark)
+    run = pair.run_of(2)
+
+    def failed() -> set[str]:
+        verdict = validate("segments", lake, run, project=pair.models.project)
+        assert len(verdict.checks) > 30
+        return {check.name for check in verdict.checks if not check.passed}
+
+    assert failed() == set()
+    memberships = "segments.fct_segment_memberships"
+    one = lake.rows(f"SELECT profile_id, segment_name FROM {memberships} LIMIT 1")[0]
+    lake.execute(f"DELETE FROM {memberships} WHERE profile_id = ? AND segment_name = ?", one)
+    assert failed() != set()
