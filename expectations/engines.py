@@ -7,8 +7,9 @@ opened.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from expectations.duckdb_connection import datasource
 
 if TYPE_CHECKING:
     from cdp.warehouse.engines.lake import Lake
+    from cdp.warehouse.engines.snowflake_store import SnowflakeWarehouse
 
 
 def batch_of(warehouse: Warehouse, name: str, query: str) -> AbstractContextManager[Any]:
@@ -45,16 +47,53 @@ def _by_spark(warehouse: Warehouse, name: str, query: str) -> Iterator[Any]:
 
 @cache
 def _spark_source() -> Any:
+    return _new_context().data_sources.add_spark("warehouse")
+
+
+@contextmanager
+def _by_snowflake(warehouse: Warehouse, name: str, query: str) -> Iterator[Any]:
+    # Imported by who needs it: the packages are a part that not every deployment has.
+    from sqlalchemy.pool import StaticPool
+
+    from cdp.warehouse.engines.translation import translated
+
+    (statement,) = translated(query, "snowflake")
+    sources = _context().data_sources
+    # One of its own, which Great Expectations closes when it likes.
+    with closing(cast("SnowflakeWarehouse", warehouse).connection()) as connection:
+        with warnings.catch_warnings():
+            # Its own source for Snowflake signs in by itself, and takes no connection.
+            warnings.filterwarnings("ignore", message="You are using a generic SQLDatasource")
+            source = sources.add_sql(
+                "warehouse",
+                connection_string="snowflake://",
+                create_temp_table=False,
+                kwargs={"creator": lambda: connection, "poolclass": StaticPool},
+            )
+        try:
+            asset = source.add_query_asset(name, query=statement)
+            yield asset.add_batch_definition_whole_table(name).get_batch()
+        finally:
+            sources.delete("warehouse")
+
+
+@cache
+def _context() -> Any:
+    return _new_context()
+
+
+def _new_context() -> Any:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context: Any = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    return context.data_sources.add_spark("warehouse")
+    return context
 
 
 _ENGINES: Mapping[str, Callable[[Warehouse, str, str], AbstractContextManager[Any]]] = {
     "duckdb": _by_duckdb,
     "spark": _by_spark,
+    "snowflake": _by_snowflake,
 }

@@ -19,7 +19,13 @@ from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
 from ingestion.cursor_bounds import is_ahead
 from ingestion.failures import reading
-from ingestion.inbox import drop_trace, drop_unfinished, inbox_url, pipeline_name
+from ingestion.inbox import (
+    drop_trace,
+    drop_unfinished,
+    inbox_schema,
+    inbox_url,
+    pipeline_name,
+)
 
 
 def configure(settings: Settings) -> None:
@@ -97,9 +103,30 @@ def _files(source: str, settings: Settings) -> tuple[Any, str]:
     )
 
 
+def _snowflake(source: str, settings: Settings) -> tuple[Any, str]:
+    """Tables of the warehouse, a schema for each source."""
+    from dlt.destinations.impl.snowflake.configuration import SnowflakeCredentials
+
+    phrase = settings.snowflake_private_key_passphrase
+    credentials = SnowflakeCredentials()
+    credentials.database = str(settings.snowflake_database)
+    credentials.host = str(settings.snowflake_account)
+    credentials.username = settings.snowflake_user
+    credentials.warehouse = settings.snowflake_warehouse
+    credentials.role = settings.snowflake_role
+    credentials.private_key_path = str(settings.snowflake_private_key_path)
+    credentials.private_key_passphrase = phrase.get_secret_value() if phrase else None
+    # A staged file holds rows of people; nothing but the table may keep them.
+    return (
+        dlt.destinations.snowflake(credentials=credentials, keep_staged_files=False),
+        inbox_schema(source),
+    )
+
+
 _DESTINATIONS: Mapping[str, Callable[[str, Settings], tuple[Any, str]]] = {
     "duckdb": _files,
     "spark": _files,
+    "snowflake": _snowflake,
 }
 """By target: the destination that is the inbox, and the name of a source's dataset there."""
 

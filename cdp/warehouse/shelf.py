@@ -214,6 +214,10 @@ def shelf_of(warehouse: Warehouse) -> Shelf:
         from cdp.warehouse.engines.lake_shelf import lake_shelf
 
         return lake_shelf(warehouse)
+    if warehouse.settings.target == "snowflake":
+        from cdp.warehouse.engines.snowflake_shelf import snowflake_shelf
+
+        return snowflake_shelf(warehouse)
     from cdp.warehouse.file_shelf import FileShelf
 
     return FileShelf(warehouse)

@@ -106,6 +106,9 @@ class Warehouse(Session):
     """How many queries it may be asked at once, each on a thread: more than one where a query waits
     for others than for this machine."""
 
+    one_type_of_integers: ClassVar[bool] = False
+    """Whether the engine keeps whole numbers of every size as BIGINT."""
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
@@ -246,9 +249,13 @@ def _opened(settings: Settings, until: float) -> AbstractContextManager[Warehous
             from cdp.warehouse.engines import lake
 
             return lake.opened(settings)
+        if settings.target == "snowflake":
+            from cdp.warehouse.engines import snowflake_store
+
+            return snowflake_store.opened(settings)
         raise BadTarget(
             f"the target {settings.target} has its models, its settings and its protection, and no "
-            "store yet that runs can land in; choose duckdb or spark"
+            "store yet that runs can land in; choose duckdb, spark or snowflake"
         )
     from cdp.warehouse.engines import embedded
 

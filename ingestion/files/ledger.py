@@ -163,14 +163,12 @@ def known_files(source: str, warehouse: Warehouse) -> dict[tuple[str, str], Know
     if not warehouse.has_table("raw", "files"):
         return {}
     rows = warehouse.rows(
-        "SELECT stream, path, arg_max((size, modified_at, fingerprint, whole_rows, state), "
-        "noticed_at) FROM raw.files WHERE source = ? GROUP BY 1, 2",
+        "SELECT stream, path, size, modified_at, fingerprint, whole_rows, state FROM ("
+        "SELECT *, row_number() OVER (PARTITION BY stream, path ORDER BY noticed_at DESC) AS nth "
+        "FROM raw.files WHERE source = ?) AS noticed WHERE nth = 1",
         [source],
     )
-    return {
-        (stream, path): Known(*(last.values() if isinstance(last, dict) else last))
-        for stream, path, last in rows
-    }
+    return {(stream, path): Known(*last) for stream, path, *last in rows}
 
 
 def tasks(

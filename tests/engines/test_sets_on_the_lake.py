@@ -45,6 +45,8 @@ roles:
 class Shop:
     """A lake with a few tables, every row of which says in which version it was written."""
 
+    rows = f"(SELECT unnest(range(0, {PEOPLE})) AS n) AS numbers"
+
     def __init__(self, lake: Warehouse) -> None:
         self.lake = lake
         self.version = 0
@@ -74,7 +76,7 @@ class Shop:
                 )
                 self.lake.execute(
                     f"CREATE OR REPLACE TABLE {model.schema}.{model.name} AS SELECT {selected} "
-                    f"FROM (SELECT unnest(range(0, {PEOPLE})) AS n) AS numbers"
+                    f"FROM {self.rows}"
                 )
         self.lake.execute(
             "CREATE OR REPLACE VIEW segments.segment_sizes AS SELECT order_count AS version, "

@@ -75,6 +75,22 @@ def private_key(settings: Settings) -> bytes:
     )
 
 
+def snowflake_login(settings: Settings) -> dict[str, Any]:
+    """What Snowflake's client is told to sign in with.
+
+    Raises:
+        BadTarget: the private key cannot be read.
+    """
+    return {
+        "account": settings.snowflake_account,
+        "user": settings.snowflake_user,
+        "private_key": private_key(settings),
+        "role": settings.snowflake_role,
+        "warehouse": settings.snowflake_warehouse,
+        "database": settings.snowflake_database,
+    }
+
+
 def _check_packages(target: str) -> None:
     for name in _PACKAGES[target]:
         try:
@@ -195,20 +211,11 @@ def _no_lake(lake: str, error: Exception) -> str:
 
 
 def _check_snowflake(settings: Settings) -> None:
-    key = private_key(settings)
+    login = snowflake_login(settings)
     import snowflake.connector as client
 
     try:
-        connection = client.connect(
-            account=settings.snowflake_account,
-            user=settings.snowflake_user,
-            private_key=key,
-            role=settings.snowflake_role,
-            warehouse=settings.snowflake_warehouse,
-            database=settings.snowflake_database,
-            login_timeout=_SECONDS,
-            network_timeout=_SECONDS,
-        )
+        connection = client.connect(**login, login_timeout=_SECONDS, network_timeout=_SECONDS)
     except client.errors.Error as error:
         raise BadTarget(
             f"Snowflake's account {settings.snowflake_account} does not let user "

@@ -42,7 +42,7 @@ def run_on_snowflake() -> None:
     if hasattr(SnowflakeAdapter, _MARK):
         return
     manager: Any = SnowflakeConnectionManager
-    manager.exception_handler = _quiet_about_rows(manager.exception_handler, _snowflake_kind)
+    manager.exception_handler = _quiet_about_rows(manager.exception_handler, snowflake_kind)
     _submit_here(SnowflakeAdapter, _Snowflake)
 
 
@@ -86,11 +86,11 @@ class _Snowflake:
     def arrow(self, query: str) -> pa.Table:
         with self._connection.cursor() as cursor:
             rows = cursor.execute(query).fetch_arrow_all(force_return_table=True)
-        return _of_this_projects_types(rows.rename_columns([n.lower() for n in rows.column_names]))
+        return of_this_projects_types(rows.rename_columns([n.lower() for n in rows.column_names]))
 
     def keep(self, rows: pa.Table, name: str) -> None:
         """Leave rows in a temporary table for the statements that follow."""
-        columns = ", ".join(f"{field.name} {_snowflake_type(field.type)}" for field in rows.schema)
+        columns = ", ".join(f"{field.name} {snowflake_type(field.type)}" for field in rows.schema)
         places = ", ".join(["%s"] * rows.num_columns)
         with self._connection.cursor() as cursor:
             cursor.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} ({columns})")
@@ -114,7 +114,7 @@ class _BigQuery:
     def arrow(self, query: str) -> pa.Table:
         # The other way of reading needs a package and a permission more.
         rows = self._client.query(query).to_arrow(create_bqstorage_client=False)
-        return _of_this_projects_types(rows)
+        return of_this_projects_types(rows)
 
     def keep(self, rows: pa.Table, name: str) -> None:
         """Leave rows in a table for the statements that follow, which drop it."""
@@ -139,7 +139,7 @@ def _plain(name: str) -> str:
     return name.replace("`", "")
 
 
-def _of_this_projects_types(rows: pa.Table) -> pa.Table:
+def of_this_projects_types(rows: pa.Table) -> pa.Table:
     """Whole numbers of 64 bits, moments without a zone, whatever types the engine sent."""
 
     def shared(kind: pa.DataType) -> pa.DataType:
@@ -150,11 +150,20 @@ def _of_this_projects_types(rows: pa.Table) -> pa.Table:
     return rows.cast(pa.schema([pa.field(field.name, shared(field.type)) for field in rows.schema]))
 
 
-def _snowflake_type(kind: pa.DataType) -> str:
+def snowflake_type(kind: pa.DataType) -> str:
+    """What Snowflake calls the type of a column."""
     if pa.types.is_integer(kind):
         return "BIGINT"
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    if pa.types.is_floating(kind):
+        return "DOUBLE"
     if pa.types.is_boolean(kind):
         return "BOOLEAN"
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return "BINARY"
+    if pa.types.is_date(kind):
+        return "DATE"
     return "TIMESTAMP_NTZ" if pa.types.is_timestamp(kind) else "VARCHAR"
 
 
@@ -186,10 +195,12 @@ def _quiet_about_rows(handler: Any, kind_of: Any) -> Any:
     return quiet
 
 
-def _snowflake_kind(error: Exception) -> str | None:
+def snowflake_kind(error: Exception) -> str | None:
     """The number of an error among rows; none for one about a statement, or of another library."""
-    state = getattr(error, "sqlstate", None)
-    if not type(error).__module__.startswith("snowflake.") or str(state).startswith("42"):
+    state = str(getattr(error, "sqlstate", None))
+    # What is said of a name that is not there, or of a statement's text, is of no row.
+    of_statements = state.startswith("42") or state == "02000"
+    if not type(error).__module__.startswith("snowflake.") or of_statements:
         return None
     return f"Snowflake's error {getattr(error, 'errno', None)}"
 

@@ -130,6 +130,11 @@ def protect(
     return statements
 
 
+def admitting(database: str, relations: Sequence[Relation], roles: Iterable[str]) -> list[str]:
+    """The statements that let roles, which are there, read relations; nothing is taken away."""
+    return [_granted(database, grant) for grant in sorted(_grants(database, relations, roles))]
+
+
 def masked_view(database: str, relation: Relation, query: str, personal_data: PersonalData) -> str:
     """The statement that makes a view, or another in its place, with its masks on from the start.
 
@@ -197,7 +202,7 @@ def _policy(database: str, policy: str, type_: str, shown: str) -> list[str]:
     ]
 
 
-def _grants(database: str, relations: Iterable[Relation], roles: Mapping[str, Role]) -> set[Grant]:
+def _grants(database: str, relations: Iterable[Relation], roles: Iterable[str]) -> set[Grant]:
     grants = {Grant(_upper(name), "USAGE", "DATABASE", (_upper(database),)) for name in roles}
     for relation in relations:
         schema, name = map(_upper, relation.place)

@@ -43,8 +43,11 @@ def translated(sql: str, dialect: str, parameters: Parameters = None) -> list[st
     for statement in _parsed(names):
         tree = _listed(_bound(statement.copy(), given))
         if dialect in ("snowflake", "bigquery"):
-            tree = _aggregated(tree)
-        statements.append(_typed(tree, dialect).sql(dialect=dialect))
+            tree = _matched(_aggregated(tree))
+        tree = _typed(tree, dialect)
+        if dialect == "snowflake":
+            tree = _of_snowflake(tree)
+        statements.append(tree.sql(dialect=dialect))
     return statements
 
 
@@ -127,6 +130,38 @@ def _aggregated(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
+def _matched(tree: exp.Expr) -> exp.Expr:
+    """What a pattern takes out of a text that it does not match: an empty text, and not null."""
+    for taken in list(tree.find_all(exp.RegexpExtract)):
+        text = taken.this.copy()
+        found = exp.Coalesce(this=taken.copy(), expressions=[exp.Literal.string("")])
+        taken.replace(exp.case().when(text.is_(exp.null()), exp.null()).else_(found))
+    return tree
+
+
+_CODE = re.compile(r"\\x([0-9A-Fa-f]{2})")
+"""A character by its number in a pattern."""
+
+
+def _of_snowflake(tree: exp.Expr) -> exp.Expr:
+    """What is Snowflake's alone: names in capitals, bytes of a text, patterns without flags."""
+    for name in tree.find_all(exp.Identifier):
+        # Whoever made it wrote it without quotes, which turns it up.
+        if name.args.get("quoted"):
+            name.set("this", name.this.upper())
+    for encoded in list(tree.find_all(exp.Encode)):
+        encoded.replace(exp.func("TO_BINARY", encoded.this.copy(), exp.Literal.string("UTF-8")))
+    for taken in tree.find_all(exp.RegexpExtract):
+        pattern = taken.expression
+        if isinstance(pattern, exp.Literal):
+            plain = _CODE.sub(lambda code: chr(int(code[1], 16)), pattern.this)
+            if plain.startswith("(?s)"):
+                taken.set("parameters", exp.Literal.string("s"))
+                plain = plain.removeprefix("(?s)")
+            taken.set("expression", exp.Literal.string(plain))
+    return tree
+
+
 _TYPES = {
     # A moment without a zone is of UTC everywhere here, and so is every session's zone.
     "spark": {
@@ -134,7 +169,11 @@ _TYPES = {
         exp.DataType.Type.TIMESTAMPNTZ: "TIMESTAMPTZ",
         exp.DataType.Type.INT128: "DECIMAL(38, 0)",
     },
-    "snowflake": {exp.DataType.Type.INT128: "DECIMAL(38, 0)"},
+    "snowflake": {
+        # By itself it is whatever the account takes it for.
+        exp.DataType.Type.TIMESTAMP: "TIMESTAMPNTZ",
+        exp.DataType.Type.INT128: "DECIMAL(38, 0)",
+    },
     "bigquery": {
         # Without a zone it would be a DATETIME, which compares with no moment of a model.
         exp.DataType.Type.TIMESTAMP: "TIMESTAMPTZ",
