@@ -10,9 +10,10 @@ beneath it, or, where DuckDB has nothing like it (rights, policies), kept for a 
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,14 +60,53 @@ class Kind:
     does: Callable[[Any, str, Around, Callable[..., Any]], Any]
 
 
-def _answer(*columns: str) -> Callable[[Any, str, Around, Callable[..., Any]], Any]:
-    """No row, of these columns."""
-    selected = ", ".join(f'NULL AS "{each}"' for each in columns)
+def _none(cursor: Any, statement: str, around: Around, plain: Callable[..., Any]) -> Any:
+    """No row with a name."""
+    return _rows(cursor, plain, ("name",), ())
 
-    def does(cursor: Any, statement: str, around: Around, plain: Callable[..., Any]) -> Any:
-        return plain(cursor, f"SELECT {selected} WHERE FALSE")
 
-    return does
+def _roles(cursor: Any, statement: str, around: Around, plain: Callable[..., Any]) -> Any:
+    """The roles that have been made."""
+    found = dict(
+        re.findall(
+            r'CREATE DATABASE ROLE IF NOT EXISTS "\w+"\."(\w+)" COMMENT = (.*)',
+            "\n".join(around.of("database roles")),
+        )
+    )
+    return _rows(cursor, plain, ("name", "comment"), [(f"'{n}'", c) for n, c in found.items()])
+
+
+def _grants(cursor: Any, statement: str, around: Around, plain: Callable[..., Any]) -> Any:
+    """What a role has been granted, less what has been dropped since."""
+    role = statement.rpartition(".")[2]
+    rows = []
+    for granted in around.of("grants"):
+        found = re.match(r"GRANT (\w+) ON (\w+) (\S+) TO DATABASE ROLE \S+\.(\S+)", granted)
+        assert found, f"something was taken away: {granted}"
+        if found[4] == role and _stands(cursor, found[2], found[3].replace('"', "")):
+            rows.append((f"'{found[1]}'", f"'{found[2]}'", f"'{found[3]}'"))
+    return _rows(cursor, plain, ("privilege", "granted_on", "name"), rows)
+
+
+def _stands(cursor: Any, kind: str, path: str) -> bool:
+    _, schema, name, *_ = [*path.split("."), "", ""]
+    condition = f"table_schema = '{schema}'" + (f" AND table_name = '{name}'" if name else "")
+    return kind == "DATABASE" or bool(
+        cursor._duck_conn.execute(
+            f"SELECT 1 FROM information_schema.tables WHERE {condition} LIMIT 1"
+        ).fetchone()
+    )
+
+
+def _rows(
+    cursor: Any, plain: Callable[..., Any], columns: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Any:
+    selected = [
+        "SELECT "
+        + ", ".join(f'{value} AS "{name}"' for name, value in zip(columns, row, strict=True))
+        for row in rows
+    ] or ["SELECT " + ", ".join(f'NULL AS "{name}"' for name in columns) + " WHERE FALSE"]
+    return plain(cursor, " UNION ALL ".join(selected))
 
 
 def _nothing(cursor: Any, statement: str, around: Around, plain: Callable[..., Any]) -> Any:
@@ -123,11 +163,9 @@ HANDED_AROUND: Mapping[str, Kind] = {
     ),
     "database roles": Kind(r"(CREATE|DROP) DATABASE ROLE ", "no roles", _nothing),
     "grants": Kind(r"(GRANT|REVOKE) ", "no rights", _nothing),
-    "what policies there are": Kind(r"SHOW MASKING POLICIES", "no policies", _answer("name")),
-    "what roles there are": Kind(r"SHOW DATABASE ROLES", "no roles", _answer("name", "comment")),
-    "what a role may do": Kind(
-        r"SHOW GRANTS", "no rights", _answer("privilege", "granted_on", "name")
-    ),
+    "what policies there are": Kind(r"SHOW MASKING POLICIES", "no policies", _none),
+    "what roles there are": Kind(r"SHOW DATABASE ROLES", "no roles", _roles),
+    "what a role may do": Kind(r"SHOW GRANTS", "no rights", _grants),
 }
 """Kinds of statements that fakesnow does not execute."""
 
@@ -149,12 +187,18 @@ def patched(folder: Path) -> Iterator[Around]:
     fakesnow = pytest.importorskip("fakesnow", reason="needs what `make engines` installs")
     from fakesnow import info_schema, transforms
     from fakesnow.cursor import FakeSnowflakeCursor
+    from snowflake.connector.util_text import split_statements
 
     around = Around(folder)
     commented = info_schema.insert_table_comment_sql
     plain = FakeSnowflakeCursor.execute
 
     def execute(cursor: Any, command: str, params: Any = None, *more: Any, **named: Any) -> Any:
+        if named.pop("num_statements", None) == 0:
+            # It runs several and then knows not which was the last.
+            for each, _ in list(split_statements(io.StringIO(command))):
+                execute(cursor, each.rstrip(";"), params, *more, **named)
+            return cursor
         statement = command.strip()
         for name, kind in HANDED_AROUND.items():
             if re.match(kind.pattern, statement, re.IGNORECASE):
@@ -208,3 +252,18 @@ def connection_settings(home: Path, **more: Any) -> Settings:
         memory_limit="2GB",
         **more,
     )
+
+
+def give_functions_over_arrays(around: Around, settings: Settings, of_duckdb: Settings) -> None:
+    """Let the one expression with lambdas be the one that DuckDB is given by its own macro."""
+    import snowflake.connector
+
+    from tests.engines.rendering import rendered
+
+    call = {"identifiers": "external_identifiers('external_ids')"}
+    theirs, ours = (rendered(each, call)["identifiers"] for each in (settings, of_duckdb))
+    with snowflake.connector.connect(database=DATABASE, schema="PUBLIC") as connection:
+        connection._duck_conn.execute(  # type: ignore[attr-defined]
+            f"CREATE MACRO {DATABASE}.PUBLIC.given_identifiers(external_ids) AS {ours}"
+        )
+    around.instead[theirs] = f"{DATABASE}.PUBLIC.given_identifiers(external_ids)"

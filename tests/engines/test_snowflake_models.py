@@ -273,6 +273,16 @@ def test_no_secret_is_in_the_profile(tmp_path: Path, private_key: Path) -> None:
     assert output["private_key_path"] == str(private_key)
 
 
+def test_a_session_of_dbt_is_of_utc() -> None:
+    from dbt.adapters.snowflake.connections import SnowflakeCredentials
+
+    from cdp.warehouse.engines.dbt_warehouses import run_on_snowflake
+
+    run_on_snowflake()
+    signed_in = SnowflakeCredentials(account="a", user="u", database="CDP", schema="public")
+    assert signed_in.auth_args()["timezone"] == "UTC"
+
+
 def _secret(value: str) -> Any:
     from pydantic import SecretStr
 

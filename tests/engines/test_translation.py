@@ -124,3 +124,30 @@ def test_a_moment_is_one_that_compares_with_those_of_the_models() -> None:
     said = one("SELECT CAST(a AS TIMESTAMP), ? FROM t", [datetime(2024, 2, 29)], "bigquery")
     assert "DATETIME" not in said
     assert said.count("AS TIMESTAMP") == 2
+
+
+def test_a_moment_of_snowflake_has_no_zone_whatever_the_account_says() -> None:
+    said = one("CREATE TABLE t (a TIMESTAMP)", None, "snowflake")
+    assert said == "CREATE TABLE t (a TIMESTAMPNTZ)"
+    said = one("SELECT ?", [datetime(2024, 2, 29)], "snowflake")
+    assert said == "SELECT CAST('2024-02-29 00:00:00' AS TIMESTAMPNTZ)"
+
+
+def test_a_quoted_name_is_the_one_that_snowflake_makes_of_an_unquoted_one() -> None:
+    said = one('SELECT "a" FROM raw."orders" AS o', None, "snowflake")
+    assert said == 'SELECT "A" FROM raw."ORDERS" AS o'
+
+
+def test_a_text_becomes_bytes_where_bytes_are_kept() -> None:
+    said = one("SELECT encode(a) FROM t", None, "snowflake")
+    assert said == "SELECT TO_BINARY(a, 'UTF-8') FROM t"
+
+
+def test_what_a_pattern_does_not_find_is_an_empty_text() -> None:
+    sql = r"SELECT regexp_extract(a, '(?s)^[kd]:(.*)\x1F', 1) FROM t"
+    # Its patterns have no flags and no characters by their numbers.
+    assert one(sql, None, "snowflake") == (
+        "SELECT CASE WHEN a IS NULL THEN NULL ELSE "
+        "COALESCE(REGEXP_SUBSTR(a, '^[kd]:(.*)\x1f', 1, 1, 's', 1), '') END FROM t"
+    )
+    assert "COALESCE(REGEXP_EXTRACT(a, " in one(sql, None, "bigquery")

@@ -3,11 +3,13 @@
 Belongs here: what dbt-snowflake and dbt-bigquery lack. Does not belong here: signing in (the
 profile, in `modelling`), the SQL of a model or a materialization (`dbt_project/macros/engine/`).
 
-Two things, each to be removed when the adapters do it:
+Three things, each to be removed when the adapters do it:
 
 - a model in Python runs in this process and asks the engine over the adapter's own connection: the
   adapters only know how to send one to Snowpark or Dataproc, which would have to be given the
   packages of this project;
+- a session of Snowflake's is of UTC, whatever its account or user says: dbt-snowflake has no word
+  for it, and hands on what its credentials sign in with;
 - what the engine says about rows is told to nobody: its text may hold any value of a row, and dbt
   tells every text.
 """
@@ -36,14 +38,28 @@ _ROWS_A_STATEMENT = 10_000
 def run_on_snowflake() -> None:
     """Let dbt-snowflake run Python models in this process."""
     # dbt takes seconds to import, which nobody should pay who only imports this.
-    from dbt.adapters.snowflake.connections import SnowflakeConnectionManager
+    from dbt.adapters.snowflake.connections import (
+        SnowflakeConnectionManager,
+        SnowflakeCredentials,
+    )
     from dbt.adapters.snowflake.impl import SnowflakeAdapter
 
     if hasattr(SnowflakeAdapter, _MARK):
         return
     manager: Any = SnowflakeConnectionManager
     manager.exception_handler = _quiet_about_rows(manager.exception_handler, snowflake_kind)
+    credentials: Any = SnowflakeCredentials
+    credentials.auth_args = _of_utc(credentials.auth_args)
     _submit_here(SnowflakeAdapter, _Snowflake)
+
+
+def _of_utc(auth_args: Any) -> Any:
+    """What a connection is made with, and the zone of its session."""
+
+    def with_zone(credentials: Any) -> dict[str, Any]:
+        return {**auth_args(credentials), "timezone": "UTC"}
+
+    return with_zone
 
 
 def run_on_bigquery() -> None:

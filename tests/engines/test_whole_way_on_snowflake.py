@@ -1,0 +1,107 @@
+"""The whole way on Snowflake: what readers find is what they find with the embedded engine.
+
+Belongs here: the main job from sources to a published set, on fakesnow and on DuckDB, compared row
+by row. Does not belong here: models one by one (`test_snowflake_models`), kills
+(`test_sets_on_snowflake`, `test_inbox_of_tables`).
+
+What fakesnow does not execute is named in `fake_snowflake.HANDED_AROUND`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from cdp.warehouse.published import published
+from cdp.warehouse.settings import Settings, load_settings
+from tests.engines.copying import difference
+from tests.engines.fake_snowflake import (
+    HANDED_AROUND,
+    Around,
+    connection_settings,
+    give_functions_over_arrays,
+    patched,
+)
+from tests.engines.test_whole_way_on_spark import OF_THE_MACHINE, deliver, held_back, twins
+from tests.engines.the_way import served
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+ROLE = "marketing"
+PEOPLE = 30
+MOMENTS = (datetime(2026, 7, 1, 12), datetime(2026, 7, 2, 12))
+
+FOR_A_SECOND_SET = {"what a role may do"}
+"""Kinds of statements that a first publication has no need of."""
+
+
+class Shop:
+    """A shop on both engines, whose second delivery waits."""
+
+    def __init__(self, folder: Path, around: Around) -> None:
+        embedded, snowflake = twins(folder, PEOPLE)
+        self.around = around
+        self.aside = [held_back(embedded), held_back(snowflake)]
+        self.settings = (
+            load_settings(home=embedded, memory_limit="2GB"),
+            connection_settings(snowflake),
+        )
+        give_functions_over_arrays(around, self.settings[1], self.settings[0])
+
+    def run(self, moment: int) -> None:
+        """Run the whole way on both."""
+        self.seen = [
+            _seen(settings.model_copy(update={"as_of": MOMENTS[moment]}))
+            for settings in self.settings
+        ]
+
+    def differences(self) -> dict[str, str]:
+        ours, theirs = self.seen
+        assert set(ours) == set(theirs)
+        found = {name: difference(ours[name], theirs[name], OF_THE_MACHINE) for name in ours}
+        return {name: told for name, told in found.items() if told}
+
+
+def _seen(settings: Settings) -> dict[str, pa.Table]:
+    """What the role finds after a run, by plain names."""
+    from orchestration.running import run_job
+
+    outcome = run_job(settings)
+    assert outcome.success, outcome.errors
+    with published(settings) as current, current.seen_by(ROLE) as seen:
+        assert seen.has_table("dim_profiles")
+        return {
+            name: seen.session.arrow(f'SELECT * FROM "{name}"') for name in served(outcome, ROLE)
+        }
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("way")
+    with patched(folder) as around:
+        made = Shop(folder, around)
+        made.run(0)
+        yield made
+
+
+def test_readers_find_what_they_find_with_the_embedded_engine(shop: Shop) -> None:
+    assert len(shop.seen[0]) > 5
+    assert shop.seen[0]["dim_profiles"].num_rows > PEOPLE / 2
+    assert shop.differences() == {}
+
+
+def test_what_is_said_not_to_be_executed_is_not_and_nothing_else(shop: Shop) -> None:
+    assert shop.around.kinds() | FOR_A_SECOND_SET == set(HANDED_AROUND)
+
+
+@pytest.mark.engines
+def test_readers_find_it_after_late_files_and_files_told_again(shop: Shop) -> None:
+    for files in shop.aside:
+        deliver(files)
+    shop.run(1)
+    assert shop.differences() == {}
+    assert shop.around.kinds() == set(HANDED_AROUND)
