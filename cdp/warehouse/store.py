@@ -241,22 +241,21 @@ def _busy(wait: float, holder: str) -> str:
 
 def _opened(settings: Settings, until: float) -> AbstractContextManager[Warehouse]:
     """The target's engine. Each is imported by who needs it, for its packages may be missing."""
-    if settings.target != "duckdb":
-        from cdp.warehouse.engines.checking import BadTarget, check_target
+    if settings.target == "duckdb":
+        from cdp.warehouse.engines import embedded
 
-        check_target(settings)
-        if settings.target == "spark":
-            from cdp.warehouse.engines import lake
+        return embedded.opened(settings, until)
+    from cdp.warehouse.engines.checking import check_target
 
-            return lake.opened(settings)
-        if settings.target == "snowflake":
-            from cdp.warehouse.engines import snowflake_store
+    check_target(settings)
+    if settings.target == "spark":
+        from cdp.warehouse.engines import lake
 
-            return snowflake_store.opened(settings)
-        raise BadTarget(
-            f"the target {settings.target} has its models, its settings and its protection, and no "
-            "store yet that runs can land in; choose duckdb, spark or snowflake"
-        )
-    from cdp.warehouse.engines import embedded
+        return lake.opened(settings)
+    if settings.target == "snowflake":
+        from cdp.warehouse.engines import snowflake_store
 
-    return embedded.opened(settings, until)
+        return snowflake_store.opened(settings)
+    from cdp.warehouse.engines import bigquery_store
+
+    return bigquery_store.opened(settings)

@@ -88,8 +88,16 @@ def lacking(sql: str) -> set[str]:
     for tree in sqlglot.parse(sql, dialect="bigquery"):
         if isinstance(tree, exp.Command):
             found.add(f"no statement: {tree.name}")
+        if tree is not None and any(_of_several_columns(each) for each in tree.find_all(exp.In)):
+            found.add("IN a query of several columns")
     tokens = sqlglot.tokenize(sql, read="bigquery")
     return found | set(_functions(tokens)) | set(_forms(tokens)) | set(_decimals(sql))
+
+
+def _of_several_columns(membership: exp.In) -> bool:
+    """BigQuery compares with the one column of a query, which may be a struct."""
+    query = membership.args.get("query")
+    return query is not None and len(query.unnest().named_selects) > 1
 
 
 def _functions(tokens: Sequence[Token]) -> Iterator[str]:

@@ -88,10 +88,29 @@ def test_a_list_is_asked_for_as_a_list() -> None:
     assert one(sql, {"names": []}) == "SELECT a FROM t WHERE b IN (NULL)"
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", ["spark", "snowflake"])
 def test_several_columns_are_compared_as_columns(dialect: str) -> None:
     said = one("SELECT a FROM t WHERE (b, c) IN (SELECT (d, e) FROM u)", None, dialect)
     assert said == "SELECT a FROM t WHERE (b, c) IN (SELECT d, e FROM u)"
+
+
+def test_several_columns_are_one_struct_for_bigquery_which_takes_no_query_of_several() -> None:
+    sql = "SELECT a FROM t WHERE (b, c) IN (SELECT (d, e) FROM u)"
+    assert one(sql, None, "bigquery") == sql
+
+
+def test_what_no_pattern_finds_is_empty_and_what_is_not_there_stays_null() -> None:
+    said = one("SELECT regexp_extract(a, '(x)', 1) FROM t", None, "bigquery")
+    assert said == (
+        "SELECT CASE WHEN NOT a IS NULL THEN COALESCE(REGEXP_EXTRACT(a, '(x)'), '') END FROM t"
+    )
+    twice = one("SELECT regexp_extract(regexp_extract(a, '(x)', 1), 'y')", None, "bigquery")
+    assert twice.count("COALESCE(REGEXP_EXTRACT(") == 3
+
+
+def test_numbers_are_joined_to_texts_and_bytes_are_those_of_utf8_in_bigquery() -> None:
+    said = one("SELECT a || ':' || (b || n) || 1, encode(a || b) FROM t", None, "bigquery")
+    assert said == ("SELECT CONCAT(a, ':', CONCAT(b, n), 1), CAST(CONCAT(a, b) AS BYTES) FROM t")
 
 
 def test_types_are_the_engines_own_and_hints_are_left_out() -> None:

@@ -305,7 +305,7 @@ def _check_bigquery(settings: Settings) -> None:
             f"{', '.join(unknown)}, which config/roles.yml does not have; allowed: "
             f"{', '.join(roles)}"
         )
-    credentials = _google_credentials(settings)
+    credentials = google_credentials(settings)
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud import bigquery
@@ -337,7 +337,12 @@ def _check_bigquery(settings: Settings) -> None:
         client.close()  # type: ignore[no-untyped-call]
 
 
-def _google_credentials(settings: Settings) -> Any:
+def google_credentials(settings: Settings) -> Any:
+    """The account of the key file, or that of the machine.
+
+    Raises:
+        BadTarget: there is none, or its file is not of the form.
+    """
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
     from google.oauth2 import service_account

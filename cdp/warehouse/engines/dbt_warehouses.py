@@ -16,7 +16,6 @@ Three things, each to be removed when the adapters do it:
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from cdp.warehouse.engines.bigquery_rows import fetched, load
 from cdp.warehouse.engines.frames import QueryFrame
 
 if TYPE_CHECKING:
@@ -128,27 +128,11 @@ class _BigQuery:
         return QueryFrame(self, f"`{_plain(name)}`")
 
     def arrow(self, query: str) -> pa.Table:
-        # The other way of reading needs a package and a permission more.
-        rows = self._client.query(query).to_arrow(create_bqstorage_client=False)
-        return of_this_projects_types(rows)
+        return of_this_projects_types(fetched(self._client.query(query)))
 
     def keep(self, rows: pa.Table, name: str) -> None:
         """Leave rows in a table for the statements that follow, which drop it."""
-        import pyarrow.parquet
-        from google.cloud import bigquery
-
-        written = io.BytesIO()
-        pyarrow.parquet.write_table(rows, written)
-        written.seek(0)
-        schema = [
-            bigquery.SchemaField(field.name, _bigquery_type(field.type)) for field in rows.schema
-        ]
-        config = bigquery.LoadJobConfig(
-            source_format=bigquery.SourceFormat.PARQUET,
-            write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
-            schema=schema,
-        )
-        self._client.load_table_from_file(written, _plain(name), job_config=config).result()
+        load(self._client, rows, _plain(name))
 
 
 def _plain(name: str) -> str:
@@ -181,14 +165,6 @@ def snowflake_type(kind: pa.DataType) -> str:
     if pa.types.is_date(kind):
         return "DATE"
     return "TIMESTAMP_NTZ" if pa.types.is_timestamp(kind) else "VARCHAR"
-
-
-def _bigquery_type(kind: pa.DataType) -> str:
-    if pa.types.is_integer(kind):
-        return "INT64"
-    if pa.types.is_boolean(kind):
-        return "BOOL"
-    return "TIMESTAMP" if pa.types.is_timestamp(kind) else "STRING"
 
 
 def _quiet_about_rows(handler: Any, kind_of: Any) -> Any:

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from cdp.warehouse.engines.desk import empty_spill
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import (
     SCHEMAS,
@@ -152,7 +151,7 @@ def opened(settings: Settings, until: float) -> Iterator[EmbeddedWarehouse]:
     Raises:
         WarehouseBusy: another program had the file open until that moment (`time.monotonic`).
     """
-    spill = _empty_spill(settings)
+    spill = empty_spill(settings)
     instance = duckdb.connect(INSTANCE)
     try:
         instance.execute(f"SET memory_limit = {_text(settings.memory_limit)}")
@@ -173,15 +172,6 @@ def opened(settings: Settings, until: float) -> Iterator[EmbeddedWarehouse]:
             _detach(instance)
     finally:
         instance.close()
-
-
-def _empty_spill(settings: Settings) -> Path:
-    """The folder for what memory does not hold, without what a killed process has left in it: rows
-    of people that nothing else would ever take away. The caller holds the lock."""
-    spill = settings.home / "spill"
-    shutil.rmtree(spill, ignore_errors=True)
-    spill.mkdir(mode=0o700, exist_ok=True)
-    return spill
 
 
 def _attach(instance: duckdb.DuckDBPyConnection, settings: Settings, until: float) -> None:

@@ -3,9 +3,8 @@
 Belongs here: a Spark session as the warehouse's, and the types of its columns by DuckDB's names.
 Does not belong here: the session's properties (`spark_session`), the dialect (`translation`).
 
-Delta commits each statement by itself and has no transaction over several tables. So a transaction
-here is an order: what a killed try may have left is taken away first, and the last statement is
-what makes the others count.
+Delta commits each statement by itself and has no transaction over several tables: see
+`translated_session`.
 """
 
 from __future__ import annotations
@@ -16,75 +15,53 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 
+from cdp.warehouse.engines.desk import desk_of
 from cdp.warehouse.engines.spark_session import session_of
-from cdp.warehouse.engines.translation import literal, translated
+from cdp.warehouse.engines.translated_session import TranslatedSession
+from cdp.warehouse.engines.translation import translated
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import (
     SCHEMAS,
     Left,
     Parameters,
     Relations,
-    Session,
     Table,
     Warehouse,
 )
 
 if TYPE_CHECKING:
+    import duckdb
     from pyspark.sql import DataFrame, SparkSession
 
 DIALECT = "spark"
 
-_IF_MISSING = "CREATE TABLE IF NOT EXISTS"
 
-_AS_LITERALS = 500
-"""Up to so many rows are written into the statement itself, which costs no job of their own."""
-
-
-class LakeSession(Session):
+class LakeSession(TranslatedSession):
     """Statements of the one Spark session; what is temporary is a view whose rows are kept."""
 
+    dialect = DIALECT
+
     def __init__(self, spark: SparkSession, made: set[str] | None = None) -> None:
+        super().__init__(set() if made is None else made)
         self.spark = spark
-        self._made = set() if made is None else made
 
     def frame(self, sql: str, parameters: Parameters = None) -> DataFrame:
         """The rows of a query, or what a statement answers, as Spark has them."""
         (statement,) = translated(sql, DIALECT, parameters)
         return self.spark.sql(statement)
 
-    def execute(self, sql: str, parameters: Parameters = None) -> None:
-        for statement in translated(sql, DIALECT, parameters):
-            # Asking for a table that is there costs a look into the catalogue and its log.
-            if statement in self._made:
-                continue
-            self.spark.sql(statement)
-            if statement.startswith(_IF_MISSING):
-                self._made.add(statement)
+    def run(self, statement: str) -> None:
+        self.spark.sql(statement)
 
-    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
-        columns = [column.to_pylist() for column in self.arrow(sql, parameters).columns]
-        return list(zip(*columns, strict=True))
+    def fetched(self, statement: str) -> pa.Table:
+        return _naive(self.spark.sql(statement).toArrow())
 
-    def arrow(self, sql: str, parameters: Parameters = None) -> pa.Table:
-        return _naive(self.frame(sql, parameters).toArrow())
-
-    def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
-        if not rows:
-            return
-        if len(rows) > _AS_LITERALS:
-            # One commit, however many there are.
-            schema = self.spark.table(table).schema
-            whole = [tuple(map(_of_utc, row)) for row in rows]
-            self.spark.createDataFrame(whole, schema).write.insertInto(table)
-            return
-        values = ", ".join(
-            "(" + ", ".join(literal(value).sql(dialect=DIALECT) for value in row) + ")"
-            for row in rows
-        )
-        self.spark.sql(f"INSERT INTO {table} VALUES {values}")
+    def append(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        schema = self.spark.table(table).schema
+        whole = [tuple(map(_of_utc, row)) for row in rows]
+        self.spark.createDataFrame(whole, schema).write.insertInto(table)
 
     def temporary(self, name: str, query: str, parameters: Parameters = None) -> None:
         (statement,) = translated(query, DIALECT, parameters)
@@ -113,16 +90,10 @@ class Lake(Warehouse):
         self.failures = (PySparkException, Py4JJavaError)
         self.spark = spark
         self._made: set[str] = set()
-        """Statements that have made a table where it was missing; nobody else takes one away."""
 
     @cached_property
     def _instance(self) -> duckdb.DuckDBPyConnection:
-        instance = duckdb.connect(":memory:")
-        instance.execute(f"SET threads = {int(self.settings.threads)}")
-        instance.execute(f"SET memory_limit = {_text(self.settings.memory_limit)}")
-        instance.execute(f"SET temp_directory = {_text(str(self.settings.spark_dir / 'desk'))}")
-        instance.execute("SET GLOBAL TimeZone = 'UTC'")
-        return instance
+        return desk_of(self.settings, self.settings.spark_dir / "desk")
 
     def desk(self) -> duckdb.DuckDBPyConnection:
         return self._instance.cursor()
@@ -134,10 +105,7 @@ class Lake(Warehouse):
     @contextmanager
     def transaction(self, undo: Sequence[Left] = ()) -> Iterator[LakeSession]:
         session = LakeSession(self.spark, self._made)
-        for table, condition, parameters in undo:
-            # Looking costs a tenth of deleting nothing.
-            if session.rows(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
-                session.execute(f"DELETE FROM {table} WHERE {condition}", parameters)
+        session.take_away(undo)
         yield session
 
     def frame(self, query: str) -> DataFrame:
@@ -217,10 +185,6 @@ def opened(settings: Settings) -> Iterator[Lake]:
 def _of_utc(value: Any) -> Any:
     """A moment with its zone; without one Spark takes it to be of the machine's."""
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _naive(rows: pa.Table) -> pa.Table:

@@ -42,8 +42,12 @@ def translated(sql: str, dialect: str, parameters: Parameters = None) -> list[st
     statements = []
     for statement in _parsed(names):
         tree = _listed(_bound(statement.copy(), given))
+        if dialect != "bigquery":
+            tree = _flattened(tree)
         if dialect in ("snowflake", "bigquery"):
-            tree = _matched(_aggregated(tree))
+            tree = _aggregated(_extracted(tree))
+        if dialect == "bigquery":
+            tree = _joined_as_texts(tree)
         tree = _typed(tree, dialect)
         if dialect == "snowflake":
             tree = _of_snowflake(tree)
@@ -54,7 +58,7 @@ def translated(sql: str, dialect: str, parameters: Parameters = None) -> list[st
 @lru_cache(maxsize=512)
 def _parsed(sql: str) -> tuple[exp.Expr, ...]:
     statements = sqlglot.parse(_HINT.sub("", sql), dialect="duckdb")
-    return tuple(_flattened(each) for each in statements if each is not None)
+    return tuple(each for each in statements if each is not None)
 
 
 def _named(sql: str, parameters: Parameters) -> tuple[str, Mapping[str, Any]]:
@@ -77,7 +81,7 @@ def _named(sql: str, parameters: Parameters) -> tuple[str, Mapping[str, Any]]:
 
 
 def _flattened(tree: exp.Expr) -> exp.Expr:
-    """`(a, b) IN (SELECT (c, d) …)`: DuckDB compares structs there, every other engine columns."""
+    """`(a, b) IN (SELECT (c, d) …)`: DuckDB and BigQuery compare structs there, others columns."""
     for membership in tree.find_all(exp.In):
         query = membership.args.get("query")
         select = query.this if isinstance(query, exp.Subquery) else query
@@ -130,13 +134,31 @@ def _aggregated(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
-def _matched(tree: exp.Expr) -> exp.Expr:
-    """What a pattern takes out of a text that it does not match: an empty text, and not null."""
-    for taken in list(tree.find_all(exp.RegexpExtract)):
-        text = taken.this.copy()
-        found = exp.Coalesce(this=taken.copy(), expressions=[exp.Literal.string("")])
-        taken.replace(exp.case().when(text.is_(exp.null()), exp.null()).else_(found))
+def _extracted(tree: exp.Expr) -> exp.Expr:
+    """`regexp_extract` gives an empty text where nothing is found; other engines give null there.
+    Of null it stays null."""
+    for found in _inner_first(tree, exp.RegexpExtract):
+        here = exp.Is(this=found.this.copy(), expression=exp.null()).not_()
+        plain = exp.Coalesce(this=found.copy(), expressions=[exp.Literal.string("")])
+        found.replace(exp.case().when(here, plain))
     return tree
+
+
+def _joined_as_texts(tree: exp.Expr) -> exp.Expr:
+    """`a || 1` takes texts alone in BigQuery, where `CONCAT` takes numbers too; and the bytes of a
+    text are a cast there."""
+    for encoded in _inner_first(tree, exp.Encode):
+        encoded.replace(exp.cast(encoded.this.copy(), exp.DataType.Type.BINARY))
+    for joined in _inner_first(tree, exp.DPipe):
+        if isinstance(joined.parent, exp.DPipe):
+            continue
+        joined.replace(exp.Concat(expressions=[each.copy() for each in joined.flatten()]))
+    return tree
+
+
+def _inner_first(tree: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """Nodes of a kind, those within others before them."""
+    return list(tree.find_all(kind))[::-1]
 
 
 _CODE = re.compile(r"\\x([0-9A-Fa-f]{2})")

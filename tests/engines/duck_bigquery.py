@@ -1,0 +1,422 @@
+"""A stand-in for BigQuery: statements of its dialect, run by DuckDB in memory.
+
+Belongs here: the calls of Google's client that the project makes, and what a statement of BigQuery
+is in DuckDB. Does not belong here: any expectation.
+
+It is to BigQuery what fakesnow is to Snowflake.
+
+Each statement is looked through for what BigQuery lacks before it runs, and what it would refuse of
+names (a table without a dataset) is refused here. What stays unproved: its types beside DuckDB's,
+what it can decorrelate, permissions (they are kept, and nobody is kept out), quotas.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+import sqlglot
+from google.api_core.exceptions import BadRequest, Conflict, NotFound
+from google.cloud import bigquery
+from google.cloud.bigquery.dataset import DatasetListItem
+from google.cloud.bigquery.table import TableListItem
+from sqlglot import exp
+
+from tests.engines.bigquery_functions import lacking
+
+PROJECT = "acme-cdp"
+
+_refused: Any = BadRequest
+_missing: Any = NotFound
+_there: Any = Conflict
+_listed_dataset: Any = DatasetListItem
+_listed_table: Any = TableListItem
+
+_OTHER = {
+    exp.DataType.Type.DECIMAL: "DECIMAL(38, 9)",
+    exp.DataType.Type.BIGDECIMAL: "DECIMAL(38, 5)",
+}
+"""Types without a size, of the size that they have there or, where DuckDB has none, its largest."""
+
+_NAMES = {
+    "VARCHAR": "STRING",
+    "BIGINT": "INT64",
+    "HUGEINT": "INT64",
+    "INTEGER": "INT64",
+    "DOUBLE": "FLOAT64",
+    "BOOLEAN": "BOOL",
+    "BLOB": "BYTES",
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+    "TIMESTAMP": "DATETIME",
+    "DATE": "DATE",
+    "DECIMAL(38,9)": "NUMERIC",
+    "DECIMAL(38,5)": "BIGNUMERIC",
+}
+
+
+class DuckBigQuery:
+    """One project: datasets, tables, what was said to it, and who was granted what."""
+
+    def __init__(self) -> None:
+        self.duck = duckdb.connect(":memory:")
+        self.duck.execute("SET TimeZone = 'UTC'")
+        # Nulls come first there, unless a statement says otherwise; sqlglot says so each time.
+        self.said: list[str] = []
+        self.datasets: dict[str, bigquery.Dataset] = {}
+        self.tags: dict[tuple[str, str], dict[str, list[str]]] = {}
+        self.granted: set[tuple[str, str]] = set()
+        self.labels: list[dict[str, str]] = []
+
+    def client(self, project: str = PROJECT, location: str = "EU", **_: Any) -> Client:
+        """What `google.cloud.bigquery.Client` would be."""
+        return Client(self, project, location)
+
+    @contextmanager
+    def instead_of_google(self) -> Iterator[None]:
+        """Let whoever asks for Google's client, and for an account, be given this for a while."""
+        from cdp.warehouse.engines import bigquery_store, checking
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(bigquery, "Client", self.client)
+            for module in (bigquery_store, checking):
+                patched.setattr(module, "google_credentials", lambda _: None)
+            yield
+
+    # --- what a dataset has ------------------------------------------------------------------
+
+    def tables(self, dataset: str) -> dict[str, str]:
+        """Tables and views of a dataset: TABLE or VIEW."""
+        return dict(
+            self.duck.execute(
+                "SELECT table_name, table_type FROM information_schema.tables "
+                "WHERE table_schema = ?",
+                [dataset],
+            ).fetchall()
+        )
+
+    def columns(self, dataset: str, table: str) -> list[tuple[str, str]]:
+        """Columns of a table with their types by BigQuery's names."""
+        return [
+            (name, named(kind))
+            for name, kind in self.duck.execute(
+                "SELECT column_name, data_type FROM information_schema.columns "
+                "WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
+                [dataset, table],
+            ).fetchall()
+        ]
+
+    # --- statements --------------------------------------------------------------------------
+
+    def run(self, sql: str, standing_in: str | None) -> pa.Table:
+        """What a statement answers.
+
+        Raises:
+            BadRequest: it asks for what BigQuery lacks, or DuckDB cannot run it.
+        """
+        self.said.append(sql)
+        if lacks := lacking(sql):
+            raise _refused(f"BigQuery has no {sorted(lacks)}")
+        granted = re.fullmatch(r'(GRANT|REVOKE) .* ON SCHEMA (\S+) (?:TO|FROM) "(.+)"', sql)
+        if granted:
+            grant = (granted[2].split(".")[-1].strip("`"), granted[3])
+            (self.granted.add if granted[1] == "GRANT" else self.granted.discard)(grant)
+            return pa.table({})
+        (tree,) = sqlglot.parse(sql, dialect="bigquery")
+        assert tree is not None
+        try:
+            self._known(tree)
+            for each in self._as_duckdb(tree, standing_in):
+                found = self.duck.execute(each)
+            return _of_bigquery(_named_fields(found.to_arrow_table()))
+        except duckdb.Error as error:
+            told = error.__class__.__name__
+            raise _refused(
+                f"{told}: {error}", errors=[{"reason": told, "message": str(error)}]
+            ) from error
+
+    def _known(self, tree: exp.Expr) -> None:
+        """Keep what DuckDB does not: labels and descriptions of datasets."""
+        if isinstance(tree, exp.Create | exp.Drop) and tree.args["kind"] == "SCHEMA":
+            name = tree.this.db or tree.this.name
+            if isinstance(tree, exp.Drop):
+                self.datasets.pop(name, None)
+            elif name not in self.datasets:
+                made = bigquery.Dataset(f"{PROJECT}.{name}")
+                options = {each.name: each.args["value"] for each in tree.find_all(exp.Property)}
+                if "description" in options:
+                    made.description = options["description"].name
+                if "labels" in options:
+                    made.labels = {
+                        pair.expressions[0].name: pair.expressions[1].name
+                        for pair in options["labels"].expressions
+                    }
+                self.datasets[name] = made
+
+    def _as_duckdb(self, tree: exp.Expr, standing_in: str | None) -> Iterator[str]:
+        named_here = {cte.alias for cte in tree.find_all(exp.CTE)}
+        for table in list(tree.find_all(exp.Table)):
+            table.set("catalog", None)
+            if table.name.startswith("INFORMATION_SCHEMA."):
+                table.replace(_catalogue(table))
+            elif not table.db and table.name not in named_here and not _of_rows(table):
+                if standing_in is None:
+                    raise _refused(f'Table "{table.name}" must be qualified with a dataset')
+                table.set("db", exp.to_identifier(standing_in))
+        for found in list(tree.find_all(exp.RegexpExtract))[::-1]:
+            # Nothing where nothing is found, and not an empty text.
+            matched = exp.RegexpLike(this=found.this.copy(), expression=found.expression.copy())
+            found.replace(exp.case().when(matched, found.copy()))
+        for kind in list(tree.find_all(exp.DataType)):
+            if kind.this in _OTHER and not kind.expressions:
+                kind.replace(exp.DataType.build(_OTHER[kind.this], dialect="duckdb"))
+        if isinstance(tree, exp.Create) and (clone := tree.args.get("clone")):
+            tree = exp.Create(
+                this=tree.this,
+                kind="TABLE",
+                replace=tree.args.get("replace"),
+                expression=exp.select("*").from_(clone.this),
+            )
+        if isinstance(tree, exp.TruncateTable):
+            (table,) = tree.expressions
+            yield f"DELETE FROM {table.sql(dialect='duckdb')}"
+            return
+        yield tree.sql(dialect="duckdb")
+
+
+def _of_rows(table: exp.Table) -> bool:
+    return not isinstance(table.this, exp.Identifier)
+
+
+def _catalogue(table: exp.Table) -> exp.Expr:
+    """What a dataset says of itself."""
+    what = table.name.partition(".")[2]
+    kinds = " ".join(f"WHEN '{kind}' THEN '{name}'" for kind, name in _NAMES.items())
+    columns = {
+        "COLUMNS": "column_name, ordinal_position, "
+        f"CASE data_type {kinds} ELSE data_type END AS data_type",
+        "TABLES": "CASE table_type WHEN 'VIEW' THEN 'VIEW' ELSE 'BASE TABLE' END AS table_type",
+        "VIEWS": "view_definition",
+    }[what]
+    query = (
+        f"SELECT table_schema, table_name, {columns} FROM information_schema.{what.lower()} "
+        f"WHERE table_schema = '{table.db}'"
+    )
+    if what == "VIEWS":
+        query = (
+            "SELECT schema_name AS table_schema, view_name AS table_name, sql AS view_definition "
+            f"FROM duckdb_views() WHERE schema_name = '{table.db}'"
+        )
+    tree = sqlglot.parse_one(query, dialect="duckdb")
+    return exp.Subquery(
+        this=tree, alias=exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
+    )
+
+
+def named(kind: str) -> str:
+    """The name of a type of DuckDB in BigQuery's catalogue."""
+    if kind.endswith("[]"):
+        return f"ARRAY<{named(kind[:-2])}>"
+    if kind.startswith("DECIMAL") and kind not in _NAMES:
+        return kind.replace("DECIMAL", "NUMERIC")
+    return _NAMES[kind]
+
+
+def _of_bigquery(rows: pa.Table) -> pa.Table:
+    """Whole numbers of 64 bits, which the sum of such is there too."""
+    return rows.cast(
+        pa.schema([pa.field(each.name, _bigquery_kind(each.type)) for each in rows.schema])
+    )
+
+
+def _bigquery_kind(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):
+        return pa.int64()
+    return pa.timestamp("us", "UTC") if pa.types.is_timestamp(kind) and kind.tz else kind
+
+
+def _named_fields(rows: pa.Table) -> pa.Table:
+    """What has no name in a struct has its place for one."""
+    for index, field in enumerate(rows.schema):
+        if not pa.types.is_struct(field.type):
+            continue
+        column = rows.column(index).combine_chunks()
+        names = [each.name or f"_field_{place}" for place, each in enumerate(field.type, 1)]
+        parts = [pc.struct_field(column, [place]) for place in range(len(names))]
+        rows = rows.set_column(index, field.name, pa.StructArray.from_arrays(parts, names))
+    return rows
+
+
+class Client:
+    """The calls that the project makes."""
+
+    def __init__(self, cloud: DuckBigQuery, project: str, location: str) -> None:
+        self.cloud, self.project, self.location = cloud, project, location
+
+    def query(self, sql: str, job_config: Any = None, **_: Any) -> Job:
+        standing_in = None
+        if job_config is not None and job_config.default_dataset is not None:
+            standing_in = job_config.default_dataset.dataset_id
+        self.cloud.labels.append(dict(job_config.labels) if job_config is not None else {})
+        try:
+            return Job(self.cloud.run(sql, standing_in))
+        except BadRequest as error:
+            return Job(error)
+
+    def load_table_from_file(self, file: io.BytesIO, destination: Any, job_config: Any) -> Job:
+        table = _table(destination)
+        rows = _of_duckdb(pq.read_table(file))
+        columns = ", ".join(
+            f'CAST("{field.name}" AS {_duck_type(field.field_type)}) AS "{field.name}"'
+            for field in job_config.schema
+        )
+        path = f'"{table.dataset_id}"."{table.table_id}"'
+        with self.cloud.duck.cursor() as cursor:
+            cursor.register("arriving", rows)
+            if job_config.write_disposition == "WRITE_APPEND":
+                cursor.execute(f"INSERT INTO {path} BY NAME SELECT {columns} FROM arriving")
+            else:
+                cursor.execute(f"CREATE OR REPLACE TABLE {path} AS SELECT {columns} FROM arriving")
+        return Job(pa.table({}))
+
+    def create_dataset(self, dataset: Any, exists_ok: bool = False) -> Any:
+        if dataset.dataset_id in self.cloud.datasets:
+            if not exists_ok:
+                raise _there(f"Already Exists: Dataset {dataset.dataset_id}")
+            return self.cloud.datasets[dataset.dataset_id]
+        self.cloud.duck.execute(f'CREATE SCHEMA "{dataset.dataset_id}"')
+        self.cloud.datasets[dataset.dataset_id] = dataset
+        return dataset
+
+    def get_dataset(self, dataset: Any) -> Any:
+        name = str(getattr(dataset, "dataset_id", dataset)).rpartition(".")[2]
+        if name not in self.cloud.datasets:
+            raise _missing(f"Not found: Dataset {name}")
+        return self.cloud.datasets[name]
+
+    def update_dataset(self, dataset: Any, fields: list[str]) -> Any:
+        assert fields == ["access_entries"]
+        self.cloud.datasets[dataset.dataset_id] = dataset
+        return dataset
+
+    def list_datasets(self, filter: str = "", **_: Any) -> Iterator[DatasetListItem]:
+        label, colon, value = filter.removeprefix("labels.").partition(":")
+        for name, dataset in list(self.cloud.datasets.items()):
+            if label and label not in dataset.labels:
+                continue
+            if colon and dataset.labels[label] != value:
+                continue
+            yield _listed_dataset(
+                {
+                    "datasetReference": {"projectId": self.project, "datasetId": name},
+                    "labels": dict(dataset.labels),
+                }
+            )
+
+    def delete_dataset(
+        self, dataset: Any, delete_contents: bool = False, not_found_ok: bool = False
+    ) -> None:
+        name = str(getattr(dataset, "dataset_id", dataset)).rpartition(".")[2]
+        if name not in self.cloud.datasets and not not_found_ok:
+            raise _missing(f"Not found: Dataset {name}")
+        self.cloud.datasets.pop(name, None)
+        cascade = " CASCADE" if delete_contents else ""
+        self.cloud.duck.execute(f'DROP SCHEMA IF EXISTS "{name}"{cascade}')
+
+    def list_tables(self, dataset: Any) -> Iterator[TableListItem]:
+        name = str(getattr(dataset, "dataset_id", dataset)).rpartition(".")[2]
+        for table, kind in self.cloud.tables(name).items():
+            yield _listed_table(
+                {
+                    "tableReference": {
+                        "projectId": self.project,
+                        "datasetId": name,
+                        "tableId": table,
+                    },
+                    "type": "VIEW" if kind == "VIEW" else "TABLE",
+                }
+            )
+
+    def get_table(self, table: Any) -> Any:
+        reference = _table(table)
+        columns = self.cloud.columns(reference.dataset_id, reference.table_id)
+        if not columns:
+            raise _missing(f"Not found: Table {reference}")
+        tags = self.cloud.tags.get((reference.dataset_id, reference.table_id), {})
+        return bigquery.Table(
+            reference,
+            schema=[
+                bigquery.SchemaField(
+                    name, kind, policy_tags=bigquery.PolicyTagList(tags.get(name, []))
+                )
+                for name, kind in columns
+            ],
+        )
+
+    def update_table(self, table: Any, fields: list[str]) -> Any:
+        assert fields == ["schema"]
+        self.cloud.tags[table.dataset_id, table.table_id] = {
+            field.name: list(field.policy_tags.names)
+            for field in table.schema
+            if field.policy_tags is not None
+        }
+        return table
+
+    def close(self) -> None:
+        """The project stays."""
+
+
+class Job:
+    """A job that has ended; what went wrong is told to whoever asks for the result."""
+
+    def __init__(self, outcome: pa.Table | Exception) -> None:
+        self._outcome = outcome
+
+    def result(self) -> pa.Table:
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+    def to_arrow(self, *, create_bqstorage_client: bool) -> pa.Table:
+        assert not create_bqstorage_client
+        return self.result()
+
+
+def _of_duckdb(rows: pa.Table) -> pa.Table:
+    """Decimals of 256 bits, which DuckDB has not, as its widest."""
+    kinds = [
+        pa.decimal128(38, 5) if pa.types.is_decimal256(each.type) else each.type
+        for each in rows.schema
+    ]
+    names = rows.column_names
+    return rows.cast(pa.schema(list(zip(names, kinds, strict=True))))
+
+
+def _table(name: Any) -> bigquery.TableReference:
+    if isinstance(name, str):
+        return bigquery.TableReference.from_string(name, default_project=PROJECT)
+    return name if isinstance(name, bigquery.TableReference) else name.reference
+
+
+def _duck_type(kind: str) -> str:
+    return {
+        "STRING": "VARCHAR",
+        "INTEGER": "BIGINT",
+        "INT64": "BIGINT",
+        "FLOAT64": "DOUBLE",
+        "FLOAT": "DOUBLE",
+        "BOOL": "BOOLEAN",
+        "BOOLEAN": "BOOLEAN",
+        "BYTES": "BLOB",
+        "TIMESTAMP": "TIMESTAMPTZ",
+        "DATE": "DATE",
+        "NUMERIC": "DECIMAL(38, 9)",
+        "BIGNUMERIC": "DECIMAL(38, 5)",
+    }[kind]
