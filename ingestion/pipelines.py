@@ -19,13 +19,7 @@ from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
 from ingestion.cursor_bounds import is_ahead
 from ingestion.failures import reading
-from ingestion.inbox import (
-    drop_trace,
-    drop_unfinished,
-    inbox_schema,
-    inbox_url,
-    pipeline_name,
-)
+from ingestion.inbox import drop_trace, drop_unfinished, inbox_schema, inbox_url, pipeline_name
 
 
 def configure(settings: Settings) -> None:
@@ -123,10 +117,26 @@ def _snowflake(source: str, settings: Settings) -> tuple[Any, str]:
     )
 
 
+def _bigquery(source: str, settings: Settings) -> tuple[Any, str]:
+    """dlt's own destination, a dataset for each source: each file is one load job."""
+    keyfile = settings.bigquery_keyfile
+    destination: Any = dlt.destinations.bigquery
+    return (
+        destination(
+            # Without a key file dlt, too, looks for the credentials of the machine.
+            credentials=keyfile.read_text(encoding="utf-8") if keyfile else None,
+            project_id=settings.bigquery_project,
+            location=settings.bigquery_location,
+        ),
+        inbox_schema(source),
+    )
+
+
 _DESTINATIONS: Mapping[str, Callable[[str, Settings], tuple[Any, str]]] = {
     "duckdb": _files,
     "spark": _files,
     "snowflake": _snowflake,
+    "bigquery": _bigquery,
 }
 """By target: the destination that is the inbox, and the name of a source's dataset there."""
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -38,8 +39,11 @@ OF_THE_MACHINE = ("load_id", "run_id", "started_at", "landed_at", "noticed_at", 
 IDS = ("quarantine_id", "replayed_load_id", "path", "position")
 
 
+@dataclass
 class OnBigQuery(Landing):
     """A home whose warehouse is the stand-in."""
+
+    keyfile: Path | None = None
 
     @property
     def settings(self) -> Settings:
@@ -51,6 +55,7 @@ class OnBigQuery(Landing):
             target="bigquery",
             bigquery_project="acme-cdp",
             bigquery_location="EU",
+            bigquery_keyfile=self.keyfile,
         )
 
     def check(self) -> None:
@@ -66,8 +71,11 @@ def cloud() -> Iterator[DuckBigQuery]:
         yield made
 
 
-def homes(folder: Path) -> list[Landing]:
-    return [Landing(folder / "embedded"), OnBigQuery(folder / "bigquery")]
+@pytest.fixture
+def pair(tmp_path: Path, cloud: DuckBigQuery, gcs_account: Path) -> tuple[Landing, Landing]:
+    """A home on the embedded engine, and one on the stand-in."""
+    assert cloud.said == []
+    return Landing(tmp_path / "embedded"), OnBigQuery(tmp_path / "bigquery", keyfile=gcs_account)
 
 
 def tables(landing: Landing) -> dict[str, object]:
@@ -86,9 +94,8 @@ def differences(one: Landing, other: Landing, *without: str) -> dict[str, str]:
     return {name: told for name, told in found.items() if told}
 
 
-@pytest.mark.usefixtures("cloud")
-def test_files_land_as_they_do_in_the_embedded_engine(tmp_path: Path) -> None:
-    for home in homes(tmp_path):
+def test_files_land_as_they_do_in_the_embedded_engine(pair: tuple[Landing, Landing]) -> None:
+    for home in pair:
         home.declare_events()
         home.put("a.ndjson", lines(*map(event, range(10))))
         assert home.land().rows_landed == 10
@@ -104,14 +111,7 @@ def test_files_land_as_they_do_in_the_embedded_engine(tmp_path: Path) -> None:
         home.replay()
         home.put("empty.ndjson", b"")
         home.land()
-    assert differences(*homes_of(tmp_path)) == {}
-
-
-def homes_of(folder: Path) -> tuple[Landing, Landing]:
-    one, other = homes(folder)
-    for home in (one, other):
-        home.declare_events()
-    return one, other
+    assert differences(*pair) == {}
 
 
 @contextmanager
@@ -129,40 +129,50 @@ def say(path: Path, *statements: str) -> None:
             connection.execute(sa.text(statement))
 
 
-STEPS: list[list[str]] = [
-    [
-        "CREATE TABLE customers (no INTEGER PRIMARY KEY, email TEXT, changed TEXT)",
-        "INSERT INTO customers VALUES (1, 'a@x.org', '2026-06-01 10:00:00')",
-        "INSERT INTO customers VALUES (2, 'b@x.org', '2026-06-01 11:00:00')",
-        "INSERT INTO customers VALUES (3, 'c@x.org', 'no day')",
-    ],
-    ["UPDATE customers SET email = 'a2@x.org', changed = '2026-06-02 10:00:00' WHERE no = 1"],
-    ["DELETE FROM customers WHERE no = 2"],
-    ["INSERT INTO customers VALUES (2, 'b@x.org', '2026-06-01 11:00:00')"],
-    ["UPDATE customers SET email = 'a@x.org' WHERE no = 1"],
-]
+STEPS = (
+    (
+        "CREATE TABLE {table} (no INTEGER PRIMARY KEY, email TEXT, changed TEXT)",
+        "INSERT INTO {table} VALUES (1, 'a@x.org', '2026-06-01 10:00:00')",
+        "INSERT INTO {table} VALUES (2, 'b@x.org', '2026-06-01 11:00:00')",
+        "INSERT INTO {table} VALUES (3, 'c@x.org', 'no day')",
+    ),
+    ("UPDATE {table} SET email = 'a2@x.org', changed = '2026-06-02 10:00:00' WHERE no = 1",),
+    ("DELETE FROM {table} WHERE no = 2",),
+    (
+        "INSERT INTO {table} VALUES (2, 'b@x.org', '2026-06-01 11:00:00')",
+        "UPDATE {table} SET email = 'a@x.org' WHERE no = 1",
+    ),
+)
 
 
-@pytest.mark.usefixtures("cloud")
-@pytest.mark.parametrize("version", ["changed", None])
 def test_rows_of_a_server_that_go_and_come_back_land_as_in_the_embedded_engine(
-    tmp_path: Path, version: str | None
+    pair: tuple[Landing, Landing],
 ) -> None:
-    stream = {
-        "table": "customers",
-        "key": ["no"],
-        **({"version": version} if version else {}),
-        "deletes": {"compare_every": "0 seconds"},
-        "maps": [{"entity": "customers", "columns": {"contact_id": "no", "email": "email"}}],
-    }
-    pair = homes(tmp_path)
+    def stream(table: str, **more: str) -> dict[str, Any]:
+        columns = {"contact_id": "no", "email": "email"}
+        return {
+            "table": table,
+            "key": ["no"],
+            "deletes": {"compare_every": "0 seconds"},
+            "maps": [{"entity": "customers", "columns": columns}],
+            **more,
+        }
+
     reports = []
     for home in pair:
         path = home.home / "shop.sqlite"
-        home.declare("shop", "database", {"url": f"sqlite:///{path}"}, customers=stream)
+        home.declare(
+            "shop",
+            "database",
+            {"url": f"sqlite:///{path}"},
+            versioned=stream("versioned", version="changed"),
+            plain=stream("plain"),
+        )
         told = []
         for step in STEPS:
-            say(path, *step)
+            say(
+                path, *(each.format(table=name) for name in ("versioned", "plain") for each in step)
+            )
             report = home.land("shop")
             told.append((report.rows_landed, report.rows_duplicate, report.rows_quarantined))
         reports.append(told)
@@ -179,14 +189,11 @@ def cut_off() -> None:
     raise Killed
 
 
-@pytest.mark.parametrize(
-    "point", ["landing.before_promote", "landing.in_promote", "landing.after_promote"]
-)
-@pytest.mark.usefixtures("cloud")
+@pytest.mark.parametrize("point", ["landing.after_inbox", "landing.after_promote"])
 def test_a_promotion_that_was_killed_lands_everything_once_when_it_is_repeated(
-    tmp_path: Path, point: str
+    pair: tuple[Landing, Landing], point: str
 ) -> None:
-    embedded, there = homes(tmp_path)
+    embedded, there = pair
     for home in (embedded, there):
         home.declare_events()
         home.put("a.ndjson", lines(*map(event, range(10)), b"{broken"))
@@ -202,9 +209,9 @@ def test_a_promotion_that_was_killed_lands_everything_once_when_it_is_repeated(
 
 
 def test_rows_that_a_killed_promotion_has_left_are_taken_back(
-    tmp_path: Path, cloud: DuckBigQuery
+    pair: tuple[Landing, Landing], cloud: DuckBigQuery
 ) -> None:
-    there = OnBigQuery(tmp_path)
+    _, there = pair
     there.declare_events()
     there.put("a.ndjson", lines(*map(event, range(10))))
     there.land()
@@ -213,10 +220,10 @@ def test_rows_that_a_killed_promotion_has_left_are_taken_back(
     with pytest.MonkeyPatch.context() as patched:
         run = type(cloud).run
 
-        def cut(self: DuckBigQuery, sql: str, standing_in: str | None) -> object:
+        def cut(self: DuckBigQuery, sql: str, *how: Any) -> object:
             if sql.startswith("INSERT INTO raw.loads"):
                 raise Killed
-            return run(self, sql, standing_in)
+            return run(self, sql, *how)
 
         patched.setattr(type(cloud), "run", cut)
         with pytest.raises(Killed):
