@@ -218,6 +218,10 @@ def shelf_of(warehouse: Warehouse) -> Shelf:
         from cdp.warehouse.engines.snowflake_shelf import snowflake_shelf
 
         return snowflake_shelf(warehouse)
+    if warehouse.settings.target == "bigquery":
+        from cdp.warehouse.engines.bigquery_shelf import bigquery_shelf
+
+        return bigquery_shelf(warehouse)
     from cdp.warehouse.file_shelf import FileShelf
 
     return FileShelf(warehouse)

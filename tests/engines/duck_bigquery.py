@@ -33,6 +33,8 @@ from cdp.warehouse.engines.translation import literal
 from tests.engines.bigquery_functions import lacking
 
 PROJECT = "acme-cdp"
+BUILDER = "builder@acme-cdp.iam.gserviceaccount.com"
+"""Who it takes its caller to be."""
 
 _refused: Any = BadRequest
 _missing: Any = NotFound
@@ -62,6 +64,10 @@ _NAMES = {
 }
 
 
+_OLDER = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
+"""What the client calls some types."""
+
+
 class DuckBigQuery:
     """One project: datasets, tables, what was said to it, and who was granted what."""
 
@@ -72,11 +78,13 @@ class DuckBigQuery:
         self.said: list[str] = []
         self.datasets: dict[str, bigquery.Dataset] = {}
         self.tags: dict[tuple[str, str], dict[str, list[str]]] = {}
-        self.granted: set[tuple[str, str]] = set()
-        self.labels: list[dict[str, str]] = []
+        self.asked_for: dict[str, Any] = {}
+        self.views: dict[tuple[str, str], str] = {}
+        self.comments: dict[tuple[str, str], dict[str, str]] = {}
 
-    def client(self, project: str = PROJECT, location: str = "EU", **_: Any) -> Client:
+    def client(self, project: str = PROJECT, location: str = "EU", **how: Any) -> Client:
         """What `google.cloud.bigquery.Client` would be."""
+        self.asked_for = how
         return Client(self, project, location)
 
     @contextmanager
@@ -124,10 +132,10 @@ class DuckBigQuery:
         self.said.append(sql)
         if lacks := lacking(sql):
             raise _refused(f"BigQuery has no {sorted(lacks)}")
-        granted = re.fullmatch(r'(GRANT|REVOKE) .* ON SCHEMA (\S+) (?:TO|FROM) "(.+)"', sql)
-        if granted:
-            grant = (granted[2].split(".")[-1].strip("`"), granted[3])
-            (self.granted.add if granted[1] == "GRANT" else self.granted.discard)(grant)
+        if granted := re.fullmatch(
+            r'(GRANT|REVOKE) `(.+)` ON SCHEMA (\S+) (?:TO|FROM) "(.+)"', sql
+        ):
+            self._grant(granted[1] == "GRANT", granted[3].split(".")[-1].strip("`"), granted[4])
             return pa.table({})
         found = pa.table({})
         try:
@@ -148,15 +156,53 @@ class DuckBigQuery:
                 str(error), errors=[{"reason": reason, "message": str(error)}]
             ) from error
 
+    def _grant(self, given: bool, dataset: str, member: str) -> None:
+        """What is granted on a dataset stands in its access list, and in its older words."""
+        kind, _, name = member.partition(":")
+        entity = (
+            "groupByEmail" if kind == "group" else "domain" if kind == "domain" else "userByEmail"
+        )
+        entry = bigquery.AccessEntry("READER", entity, name)
+        there = self.datasets[dataset]
+        others = [each for each in there.access_entries if each.entity_id != name]
+        there.access_entries = [*others, entry] if given else others
+
+    def members(self, dataset: str) -> set[str]:
+        """Who may read a dataset."""
+        entries = self.datasets[dataset].access_entries
+        return {str(each.entity_id) for each in entries if each.role == "READER"}
+
+    def let_in(self, dataset: str) -> set[str]:
+        """The datasets whose views may read a dataset."""
+        return {
+            entry.entity_id["dataset"]["datasetId"]
+            for entry in self.datasets[dataset].access_entries
+            if entry.entity_type == "dataset"
+        }
+
     def _known(self, tree: exp.Expr) -> None:
-        """Keep what DuckDB does not: labels and descriptions of datasets."""
+        """Keep what DuckDB does not: labels and descriptions."""
+        if isinstance(tree, exp.Create) and tree.args["kind"] == "VIEW":
+            table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+            name = (table.db, table.name)
+            self.views[name] = tree.expression.sql(dialect="bigquery")
+            self.comments[name] = {
+                column.name: option.args["value"].name
+                for column in tree.find_all(exp.ColumnDef)
+                for option in column.find_all(exp.Property)
+            }
         if isinstance(tree, exp.Create | exp.Drop) and tree.args["kind"] == "SCHEMA":
             name = tree.this.db or tree.this.name
             if isinstance(tree, exp.Drop):
                 self.datasets.pop(name, None)
             elif name not in self.datasets:
                 made = bigquery.Dataset(f"{PROJECT}.{name}")
-                options = {each.name: each.args["value"] for each in tree.find_all(exp.Property)}
+                made.location = "EU"
+                options = {
+                    each.name: each.args["value"]
+                    for each in tree.find_all(exp.Property)
+                    if each.args.get("value") is not None
+                }
                 if "description" in options:
                     made.description = options["description"].name
                 if "labels" in options:
@@ -167,6 +213,9 @@ class DuckBigQuery:
                 self.datasets[name] = made
 
     def _as_duckdb(self, tree: exp.Expr, standing_in: str | None) -> Iterator[str]:
+        for options in list(tree.find_all(exp.Properties)):
+            # Descriptions, partitions and clusters are nothing to DuckDB.
+            (options.parent if isinstance(options.parent, exp.ColumnConstraint) else options).pop()
         named_here = {cte.alias for cte in tree.find_all(exp.CTE)}
         for table in list(tree.find_all(exp.Table)):
             table.set("catalog", None)
@@ -176,6 +225,11 @@ class DuckBigQuery:
                 if standing_in is None:
                     raise _refused(f'Table "{table.name}" must be qualified with a dataset')
                 table.set("db", exp.to_identifier(standing_in))
+        if any(each.args.get("offset") for each in tree.find_all(exp.Unnest)):
+            # There it counts from nought, in DuckDB from one.
+            raise NotImplementedError("WITH OFFSET is not translated")
+        for user in list(tree.find_all(exp.SessionUser)):
+            user.replace(exp.Literal.string(BUILDER))
         for found in list(tree.find_all(exp.RegexpExtract))[::-1]:
             # Nothing where nothing is found, and not an empty text.
             matched = exp.RegexpLike(this=found.this.copy(), expression=found.expression.copy())
@@ -284,7 +338,6 @@ class Client:
             given = tuple(job_config.query_parameters)
             if job_config.default_dataset is not None:
                 standing_in = job_config.default_dataset.dataset_id
-            self.cloud.labels.append(dict(job_config.labels))
         try:
             return Job(self.cloud.run(sql, standing_in, given))
         except (BadRequest, NotFound) as error:
@@ -375,16 +428,23 @@ class Client:
         columns = self.cloud.columns(reference.dataset_id, reference.table_id)
         if not columns:
             raise _missing(f"Not found: Table {reference}")
-        tags = self.cloud.tags.get((reference.dataset_id, reference.table_id), {})
-        return bigquery.Table(
+        place = (reference.dataset_id, reference.table_id)
+        tags, comments = self.cloud.tags.get(place, {}), self.cloud.comments.get(place, {})
+        made = bigquery.Table(
             reference,
             schema=[
                 bigquery.SchemaField(
-                    name, kind, policy_tags=bigquery.PolicyTagList(tags.get(name, []))
+                    name,
+                    _OLDER.get(kind, kind),
+                    description=comments.get(name, ""),
+                    policy_tags=bigquery.PolicyTagList(tags[name]) if name in tags else None,
                 )
                 for name, kind in columns
             ],
         )
+        if place in self.cloud.views:
+            made.view_query = self.cloud.views[place]
+        return made
 
     def update_table(self, table: Any, fields: list[str]) -> Any:
         assert fields == ["schema"]

@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 
 from cdp.warehouse import publishing
-from cdp.warehouse.engines.snowflake_shelf import SnowflakeShelf
+from cdp.warehouse.engines.snowflake_shelf import SnowflakeShelf, snowflake_shelf
 from cdp.warehouse.publishing import PublishRefused, publish, recover_publication
 from cdp.warehouse.settings import PROJECT_ROOT
-from cdp.warehouse.shelf import Place, shelf_of
+from cdp.warehouse.shelf import Place
 from cdp.warehouse.store import Warehouse
 from tests.engines.fake_snowflake import Around, connection_settings, patched
-from tests.engines.test_sets_on_the_lake import PEOPLE, PROJECT, ROLES, Shop, numbers
+from tests.engines.served_shop import PEOPLE, PROJECT, ROLES, Shop, numbers
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -33,19 +33,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 class SnowflakeShop(Shop):
     """The same few tables on Snowflake."""
 
-    rows = "(VALUES " + ", ".join(f"({n})" for n in range(PEOPLE)) + ") AS numbers(n)"
-
     def __init__(self, warehouse: Warehouse, around: Around) -> None:
         super().__init__(warehouse)
         self.around = around
-
-    def schemas(self) -> set[str]:
-        return {name for name in self._shelf()._schemas() if name.startswith("set_")}
-
-    def _shelf(self) -> SnowflakeShelf:
-        shelf = shelf_of(self.lake)
-        assert isinstance(shelf, SnowflakeShelf)
-        return shelf
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +60,14 @@ def test_a_role_finds_the_set_under_plain_names_and_no_hidden_value(shop: Snowfl
         "segments.segment_sizes": 1,
     }
     assert shop.versions() == {1}
-    assert shop.lake.rows("SELECT * FROM serving_analyst.segment_sizes") == [(1, PEOPLE)]
+    assert shop.warehouse.rows("SELECT * FROM serving_analyst.segment_sizes") == [(1, PEOPLE)]
     seen = {
-        role: shop.lake.scalar(f"SELECT count(email) FROM serving_{role}.dim_profiles")
+        role: shop.warehouse.scalar(f"SELECT count(email) FROM serving_{role}.dim_profiles")
         for role in ("analyst", "marketing")
     }
     assert seen == {"analyst": 0, "marketing": PEOPLE}
-    assert shop.lake.rows("SELECT run_id, set_name FROM serving_analyst.about_publication") == [
-        ("run1", published.set_name)
-    ]
+    about = "SELECT run_id, set_name FROM serving_analyst.about_publication"
+    assert shop.warehouse.rows(about) == [("run1", published.set_name)]
 
 
 def test_masks_come_before_rights_and_rights_before_the_pointer(shop: SnowflakeShop) -> None:
@@ -142,7 +131,7 @@ def test_what_breaks_before_the_pointer_has_moved_leaves_readers_what_they_had(
             shop.publish(validate=lambda place: True)
     assert shop.versions() == {1}
     # The next run takes away what was never pointed at, and readers notice nothing.
-    assert recover_publication(shop.lake) is None
+    assert recover_publication(shop.warehouse) is None
     assert numbers(shop.schemas()) == {1}
     assert shop.versions() == {1}
 
@@ -159,9 +148,9 @@ def test_what_breaks_after_the_pointer_has_moved_is_recorded_by_the_next_run(
             shop.publish(validate=lambda place: True)
     run_id = f"run{shop.version}"
     assert shop.versions() == {shop.version}
-    assert recover_publication(shop.lake) == run_id
-    assert recover_publication(shop.lake) is None
-    assert shop.lake.rows("SELECT status FROM governance.runs WHERE run_id = ?", [run_id]) == [
+    assert recover_publication(shop.warehouse) == run_id
+    assert recover_publication(shop.warehouse) is None
+    assert shop.warehouse.rows("SELECT status FROM governance.runs WHERE run_id = ?", [run_id]) == [
         ("published",)
     ]
     # Whoever reads several tables of one set names it; it stays what it was.
@@ -176,18 +165,18 @@ def test_a_candidate_that_shows_what_a_role_may_not_see_goes_nowhere(shop: Snowf
     def spoilt(place: Place) -> bool:
         from expectations.serving import validate_set
 
-        shop._shelf()._run(
+        snowflake_shelf(shop.warehouse)._run(
             f"CREATE OR REPLACE VIEW {place}_analyst.dim_profiles AS "
             f"SELECT * FROM {place}.profiles__dim_profiles"
         )
-        verdict = validate_set(place, shop.lake, run, project=PROJECT)
+        verdict = validate_set(place, shop.warehouse, run, project=PROJECT)
         assert [check.name for check in verdict.failed] == [
             "holds no personal value in profiles.dim_profiles"
         ]
         return verdict.passed
 
     with pytest.raises(PublishRefused, match="did not pass its gate"):
-        publish(shop.lake, run, project=PROJECT, validate=spoilt)
+        publish(shop.warehouse, run, project=PROJECT, validate=spoilt)
     assert shop.versions() == before
 
 

@@ -13,104 +13,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cdp.warehouse import publishing
-from cdp.warehouse.model_catalogue import load_catalogue
-from cdp.warehouse.publishing import Publication, PublishRefused, publish, recover_publication
-from cdp.warehouse.runs import STAGES, Run, begin_run, utc_now
+from cdp.warehouse.publishing import PublishRefused, publish, recover_publication
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
 from cdp.warehouse.shelf import Place, shelf_of
 from cdp.warehouse.store import SCHEMAS, Warehouse
+from tests.engines.served_shop import PEOPLE, PROJECT, ROLES, Shop, numbers
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
-
-CANARY = "canary.anna.karenina@personal.example"
-PROJECT = PROJECT_ROOT / "dbt_project"
-PEOPLE = 20
-
-ROLES = """
-roles:
-  analyst:
-    description: Sees nobody's details.
-    shows: []
-    core: [profiles.dim_profiles, segments.dim_segments, segments.segment_sizes]
-  marketing:
-    description: Sees everybody's details.
-    shows: all
-    core: [profiles.dim_profiles, segments.dim_segments, segments.segment_sizes]
-"""
-
-
-class Shop:
-    """A lake with a few tables, every row of which says in which version it was written."""
-
-    rows = f"(SELECT unnest(range(0, {PEOPLE})) AS n) AS numbers"
-
-    def __init__(self, lake: Warehouse) -> None:
-        self.lake = lake
-        self.version = 0
-
-    def begin(self) -> Run:
-        self.version += 1
-        recover_publication(self.lake)
-        run = begin_run(self.lake, f"run{self.version}", "test")
-        now = utc_now()
-        self.lake.insert(
-            "governance.stage_builds", [(stage, run.run_id, "built", now) for stage in STAGES]
-        )
-        self.lake.insert(
-            "governance.gate_results",
-            [(stage, run.run_id, now, True, "rows", "{}") for stage in STAGES],
-        )
-        self.lake.execute(
-            "CREATE OR REPLACE TABLE governance.int_current_run AS SELECT "
-            "CAST(? AS BIGINT) AS run_number, CAST(7 AS BIGINT) AS landing_high_water",
-            [run.run_number],
-        )
-        for model in load_catalogue(PROJECT).values():
-            if model.name in ("dim_profiles", "dim_segments"):
-                selected = ", ".join(
-                    f"CAST({self._value(name, kind)} AS {kind}) AS {name}"
-                    for name, (kind, _) in model.columns.items()
-                )
-                self.lake.execute(
-                    f"CREATE OR REPLACE TABLE {model.schema}.{model.name} AS SELECT {selected} "
-                    f"FROM {self.rows}"
-                )
-        self.lake.execute(
-            "CREATE OR REPLACE VIEW segments.segment_sizes AS SELECT order_count AS version, "
-            "count(*) AS size FROM profiles.dim_profiles GROUP BY order_count"
-        )
-        return run
-
-    def _value(self, name: str, kind: str) -> str:
-        if name == "order_count":
-            return str(self.version)
-        if kind.startswith("varchar"):
-            return f"'{CANARY}'"
-        return {"boolean": "true", "timestamp": "'2026-06-01'", "date": "'2026-06-01'"}.get(
-            kind, "n"
-        )
-
-    def publish(self, validate: Any = None) -> Publication:
-        run = self.begin()
-        return publish(self.lake, run, project=PROJECT, validate=validate or self._gate(run))
-
-    def _gate(self, run: Run) -> Any:
-        from expectations.serving import validate_set
-
-        return lambda place: validate_set(place, self.lake, run, project=PROJECT).passed
-
-    def versions(self, relation: str = "serving_analyst.dim_profiles") -> set[int]:
-        return {row[0] for row in self.lake.rows(f"SELECT DISTINCT order_count FROM {relation}")}
-
-    def schemas(self) -> set[str]:
-        return {
-            row[0]
-            for row in self.lake.spark.sql("SHOW SCHEMAS").collect()  # type: ignore[attr-defined]
-            if row[0].startswith("set_")
-        }
 
 
 @pytest.fixture(scope="module")
@@ -140,11 +52,6 @@ def empty(spark: SparkSession) -> Iterator[None]:
             yield
 
 
-def numbers(schemas: set[str]) -> set[int]:
-    """The runs whose sets stand."""
-    return {int(name.split("_")[1]) for name in schemas}
-
-
 def test_a_role_finds_the_set_under_plain_names_and_no_hidden_value(shop: Shop) -> None:
     published = shop.publish()
     assert published.rows["analyst"] == {
@@ -153,16 +60,16 @@ def test_a_role_finds_the_set_under_plain_names_and_no_hidden_value(shop: Shop) 
         "segments.segment_sizes": 1,
     }
     assert shop.versions() == {1}
-    assert shop.lake.rows("SELECT * FROM serving_analyst.segment_sizes") == [(1, PEOPLE)]
+    assert shop.warehouse.rows("SELECT * FROM serving_analyst.segment_sizes") == [(1, PEOPLE)]
     seen = {
-        role: shop.lake.scalar(f"SELECT count(email) FROM serving_{role}.dim_profiles")
+        role: shop.warehouse.scalar(f"SELECT count(email) FROM serving_{role}.dim_profiles")
         for role in ("analyst", "marketing")
     }
     assert seen == {"analyst": 0, "marketing": PEOPLE}
-    assert shop.lake.rows("SELECT run_id, set_name FROM serving_analyst.about_publication") == [
-        ("run1", published.set_name)
-    ]
-    described = shop.lake.spark.table("serving_marketing.dim_profiles").schema["email"]  # type: ignore[attr-defined]
+    assert shop.warehouse.rows(
+        "SELECT run_id, set_name FROM serving_analyst.about_publication"
+    ) == [("run1", published.set_name)]
+    described = shop.warehouse.spark.table("serving_marketing.dim_profiles").schema["email"]  # type: ignore[attr-defined]
     assert described.metadata["comment"] == "Last known email."
 
 
@@ -183,12 +90,14 @@ def test_what_breaks_before_the_pointer_moves_leaves_readers_what_they_had(
         with pytest.raises(KeyboardInterrupt):
             shop.publish()
     assert shop.versions() == {1}
-    assert shop.lake.rows("SELECT run_id, status FROM governance.runs ORDER BY run_number") == [
+    assert shop.warehouse.rows(
+        "SELECT run_id, status FROM governance.runs ORDER BY run_number"
+    ) == [
         ("run1", "published"),
         ("run2", "running"),
     ]
     # The next run takes away what was never pointed at, and readers notice nothing.
-    assert recover_publication(shop.lake) is None
+    assert recover_publication(shop.warehouse) is None
     assert numbers(shop.schemas()) == {1}
     assert shop.versions() == {1}
 
@@ -204,9 +113,9 @@ def test_what_breaks_after_the_pointer_moved_is_recorded_by_the_next_run(
         with pytest.raises(KeyboardInterrupt):
             shop.publish(validate=lambda place: True)
     assert shop.versions() == {3}
-    assert recover_publication(shop.lake) == "run3"
-    assert recover_publication(shop.lake) is None
-    assert shop.lake.rows("SELECT status FROM governance.runs WHERE run_id = 'run3'") == [
+    assert recover_publication(shop.warehouse) == "run3"
+    assert recover_publication(shop.warehouse) is None
+    assert shop.warehouse.rows("SELECT status FROM governance.runs WHERE run_id = 'run3'") == [
         ("published",)
     ]
     # Whoever reads several tables of one set names it; it stays what it was.
@@ -220,21 +129,21 @@ def test_a_candidate_that_shows_what_a_role_may_not_see_goes_nowhere(shop: Shop)
     def spoilt(place: Place) -> bool:
         from expectations.serving import validate_set
 
-        shop.lake.spark.sql(  # type: ignore[attr-defined]
+        shop.warehouse.spark.sql(  # type: ignore[attr-defined]
             f"CREATE OR REPLACE VIEW {place}_analyst.dim_profiles AS "
             f"SELECT * FROM {place}.profiles__dim_profiles"
         )
-        verdict = validate_set(place, shop.lake, run, project=PROJECT)
+        verdict = validate_set(place, shop.warehouse, run, project=PROJECT)
         assert [check.name for check in verdict.failed] == [
             "holds no personal value in profiles.dim_profiles"
         ]
         return verdict.passed
 
     with pytest.raises(PublishRefused, match="did not pass its gate"):
-        publish(shop.lake, run, project=PROJECT, validate=spoilt)
+        publish(shop.warehouse, run, project=PROJECT, validate=spoilt)
     assert shop.versions() == {3}
     assert numbers(shop.schemas()) == {1, 3}
-    current = shelf_of(shop.lake).current()
+    current = shelf_of(shop.warehouse).current()
     assert current is not None
     assert current.run_id == "run3"
 

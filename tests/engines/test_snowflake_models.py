@@ -279,7 +279,7 @@ def test_a_session_of_dbt_is_of_utc() -> None:
     from cdp.warehouse.engines.dbt_warehouses import run_on_snowflake
 
     run_on_snowflake()
-    signed_in = SnowflakeCredentials(account="a", user="u", database="CDP", schema="public")
+    signed_in: Any = SnowflakeCredentials(account="a", user="u", database="CDP", schema="public")
     assert signed_in.auth_args()["timezone"] == "UTC"
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from cdp.warehouse.engines.translation import translated
+from cdp.warehouse.engines.translation import translated, type_of
 
 DIALECTS = ["spark", "snowflake", "bigquery"]
 
@@ -170,3 +170,20 @@ def test_what_a_pattern_does_not_find_is_an_empty_text() -> None:
         "COALESCE(REGEXP_SUBSTR(a, '^[kd]:(.*)\x1f', 1, 1, 's', 1), '') END FROM t"
     )
     assert "COALESCE(REGEXP_EXTRACT(a, " in one(sql, None, "bigquery")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("VARCHAR", "STRING"),
+        ("TIMESTAMP", "TIMESTAMP"),
+        ("DECIMAL(18,4)", "NUMERIC(18, 4)"),
+        ("DECIMAL(38,0)", "BIGNUMERIC(38, 0)"),
+        ("DECIMAL(18,12)", "BIGNUMERIC(18, 12)"),
+        ("HUGEINT", "BIGNUMERIC"),
+        ("DOUBLE", "FLOAT64"),
+        ("VARCHAR[]", "ARRAY<STRING>"),
+    ],
+)
+def test_a_type_is_one_that_bigquery_has(ours: str, theirs: str) -> None:
+    assert type_of(ours, "bigquery").replace("BIGDECIMAL", "BIGNUMERIC") == theirs

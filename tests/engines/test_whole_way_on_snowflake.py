@@ -19,6 +19,7 @@ import pytest
 from cdp.warehouse.published import published
 from cdp.warehouse.settings import Settings, load_settings
 from tests.engines.copying import difference
+from tests.engines.deliveries import IN_THE_SHOP, OF_THE_MACHINE, of_a_shop
 from tests.engines.fake_snowflake import (
     HANDED_AROUND,
     Around,
@@ -26,14 +27,12 @@ from tests.engines.fake_snowflake import (
     give_functions_over_arrays,
     patched,
 )
-from tests.engines.test_whole_way_on_spark import OF_THE_MACHINE, deliver, held_back, twins
 from tests.engines.the_way import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ROLE = "marketing"
 PEOPLE = 30
-MOMENTS = (datetime(2026, 7, 1, 12), datetime(2026, 7, 2, 12))
 
 FOR_A_SECOND_SET = {"what a role may do"}
 """Kinds of statements that a first publication has no need of."""
@@ -43,21 +42,23 @@ class Shop:
     """A shop on both engines, whose second delivery waits."""
 
     def __init__(self, folder: Path, around: Around) -> None:
-        embedded, snowflake = twins(folder, PEOPLE)
         self.around = around
-        self.aside = [held_back(embedded), held_back(snowflake)]
+        embedded, snowflake = folder / "embedded", folder / "snowflake"
+        for home in (embedded, snowflake):
+            home.mkdir()
         self.settings = (
             load_settings(home=embedded, memory_limit="2GB"),
             connection_settings(snowflake),
         )
         give_functions_over_arrays(around, self.settings[1], self.settings[0])
 
-    def run(self, moment: int) -> None:
-        """Run the whole way on both."""
-        self.seen = [
-            _seen(settings.model_copy(update={"as_of": MOMENTS[moment]}))
-            for settings in self.settings
-        ]
+    def run(self, number: int) -> None:
+        """Run the whole way on both, once what is to arrive before has arrived."""
+        self.seen = []
+        for settings in self.settings:
+            of_a_shop(PEOPLE)(settings.home, number)
+            moment = datetime.fromisoformat(IN_THE_SHOP[number]).replace(tzinfo=None)
+            self.seen.append(_seen(settings.model_copy(update={"as_of": moment})))
 
     def differences(self) -> dict[str, str]:
         ours, theirs = self.seen
@@ -100,8 +101,6 @@ def test_what_is_said_not_to_be_executed_is_not_and_nothing_else(shop: Shop) -> 
 
 @pytest.mark.engines
 def test_readers_find_it_after_late_files_and_files_told_again(shop: Shop) -> None:
-    for files in shop.aside:
-        deliver(files)
     shop.run(1)
     assert shop.differences() == {}
     assert shop.around.kinds() == set(HANDED_AROUND)

@@ -27,6 +27,7 @@ from sqlglot import exp
 from cdp.config.personal_data import CLASSES, Column, PersonalData
 from cdp.config.roles import Role
 from cdp.warehouse.engines.protection import Relation, sees
+from cdp.warehouse.engines.translation import type_of
 
 READER = "roles/bigquery.dataViewer"
 """What the members of a role are granted on the dataset of its views."""
@@ -34,7 +35,9 @@ READER = "roles/bigquery.dataViewer"
 TAG_READER = "roles/datacatalog.categoryFineGrainedReader"
 """What is granted on a policy tag to those who may read columns that have it."""
 
-_VIEWS = "serving_"
+CURRENT = "serving"
+"""What the datasets of views begin with that show the current set."""
+
 _LABEL = "tributary_role"
 """Label of the datasets that came from here."""
 
@@ -60,9 +63,9 @@ class Found:
 NOTHING = Found()
 
 
-def dataset_of(role: str) -> str:
-    """The dataset of a role's views."""
-    return f"{_VIEWS}{role}"
+def dataset_of(role: str, place: str = CURRENT) -> str:
+    """The dataset of a role's views, of the current set or of the one that stands at a place."""
+    return f"{place}_{role}"
 
 
 def make_views(
@@ -111,13 +114,18 @@ def make_views(
 
 
 def revoke(
-    project: str, roles: Mapping[str, Role], members: Mapping[str, Sequence[str]], found: Found
+    project: str,
+    roles: Mapping[str, Role],
+    members: Mapping[str, Sequence[str]],
+    found: Found,
+    *,
+    place: str = CURRENT,
 ) -> list[str]:
     """The statements that take away what members have and are declared to have no more.
 
     To be run before anything else.
     """
-    wanted = _members(roles, members)
+    wanted = _members(roles, members, place)
     return [
         f"REVOKE `{READER}` ON SCHEMA {_path(project, dataset)} FROM {_member(member)}"
         for dataset, had in sorted(found.members.items())
@@ -130,6 +138,8 @@ def grant(
     roles: Mapping[str, Role],
     members: Mapping[str, Sequence[str]],
     found: Found = NOTHING,
+    *,
+    place: str = CURRENT,
 ) -> list[str]:
     """The statements that let the members of each role read its views.
 
@@ -138,13 +148,18 @@ def grant(
     """
     return [
         f"GRANT `{READER}` ON SCHEMA {_path(project, dataset)} TO {_member(member)}"
-        for dataset, wanted in sorted(_members(roles, members).items())
+        for dataset, wanted in sorted(_members(roles, members, place).items())
         for member in sorted(wanted - found.members.get(dataset, frozenset()))
     ]
 
 
 def let_views_in(
-    project: str, access: Sequence[Json], roles: Iterable[str], *, known: Iterable[str] = ()
+    project: str,
+    access: Sequence[Json],
+    roles: Iterable[str],
+    *,
+    known: Iterable[str] = (),
+    place: str = CURRENT,
 ) -> list[Json]:
     """The access list of a dataset of published tables, in which the views of all roles are let in.
 
@@ -153,8 +168,9 @@ def let_views_in(
         access: the list as it is.
         roles: names of all roles.
         known: datasets of views that came from here; those that no role has any more are let out.
+        place: what the datasets of the views begin with.
     """
-    wanted = [dataset_of(name) for name in roles]
+    wanted = [dataset_of(name, place) for name in roles]
     ours = {*wanted, *known}
     kept = [
         entry
@@ -217,13 +233,13 @@ def tagged(fields: Sequence[Json], tags: Mapping[str, str], taxonomy: str) -> li
     result = []
     for each in fields:
         plain = {key: value for key, value in each.items() if key != "policyTags"}
-        had = each.get("policyTags", {}).get("names", [])
+        had = (each.get("policyTags") or {}).get("names", [])
         tag = wanted.get(str(each["name"]).lower())
         if tag is not None:
             plain["policyTags"] = {"names": [tag]}
         elif others := [name for name in had if not name.startswith(f"{taxonomy}/")]:
             plain["policyTags"] = {"names": others}
-        elif "policyTags" in each:
+        elif each.get("policyTags") is not None:
             # An empty list is what takes a tag away; a missing one leaves it.
             plain["policyTags"] = {"names": []}
         result.append(plain)
@@ -280,7 +296,7 @@ def _view(project: str, relation: Relation, role: Role, personal_data: PersonalD
 
 
 def _members(
-    roles: Mapping[str, Role], members: Mapping[str, Sequence[str]]
+    roles: Mapping[str, Role], members: Mapping[str, Sequence[str]], place: str = CURRENT
 ) -> dict[str, frozenset[str]]:
     unknown = sorted(set(members) - set(roles))
     if unknown:
@@ -288,11 +304,11 @@ def _members(
             f"the setting bigquery_members gives members to {', '.join(unknown)}, which "
             f"config/roles.yml does not have; allowed: {', '.join(roles)}"
         )
-    return {dataset_of(name): frozenset(members.get(name, ())) for name in roles}
+    return {dataset_of(name, place): frozenset(members.get(name, ())) for name in roles}
 
 
 def _type(column: Column) -> str:
-    return exp.DataType.build(column.type, dialect="duckdb").sql(dialect=_DIALECT)
+    return type_of(column.type, _DIALECT)
 
 
 def _name(name: str) -> str:

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 DIALECT = "bigquery"
 
-_LABELS = {"made_by": "tributary"}
+LABELS = {"made_by": "tributary"}
 """On datasets and jobs, so that a bill says what was ours."""
 
-_SCRATCH = {**_LABELS, "tributary_scratch": "yes"}
+_SCRATCH = {**LABELS, "tributary_scratch": "yes"}
 _SCRATCH_HOURS = 24
 
 
@@ -49,9 +49,15 @@ class BigQuerySession(TranslatedSession):
 
     dialect = DIALECT
 
-    def __init__(self, house: BigQuery) -> None:
+    def __init__(self, house: BigQuery, standing_in: str | None = None) -> None:
+        """
+        Args:
+            standing_in: the dataset where names without one are looked for, while nothing is
+                temporary.
+        """
         super().__init__(house.made)
         self._house = house
+        self._standing_in = standing_in
         self._scratch: str | None = None
 
     def run(self, statement: str) -> None:
@@ -89,10 +95,10 @@ class BigQuerySession(TranslatedSession):
     def _job(self, statement: str) -> QueryJob:
         from google.cloud import bigquery
 
-        config = bigquery.QueryJobConfig(labels=_LABELS)
-        if self._scratch:
+        config = bigquery.QueryJobConfig()
+        if self._scratch or self._standing_in:
             # Where names without a dataset are looked for, and made.
-            config.default_dataset = self._scratch
+            config.default_dataset = self._scratch or self._standing_in
         return self._house.client.query(statement, job_config=config)
 
     def _own(self) -> str:
@@ -122,8 +128,8 @@ class BigQuery(Warehouse):
         return self._instance.cursor()
 
     @contextmanager
-    def session(self) -> Iterator[BigQuerySession]:
-        session = BigQuerySession(self)
+    def session(self, standing_in: str | None = None) -> Iterator[BigQuerySession]:
+        session = BigQuerySession(self, standing_in)
         try:
             yield session
         finally:
@@ -196,7 +202,7 @@ class BigQuery(Warehouse):
         for schema in SCHEMAS:
             made = bigquery.Dataset(f"{self.settings.bigquery_project}.{schema}")
             made.location = wanted
-            made.labels = _LABELS
+            made.labels = LABELS
             lies = self.client.create_dataset(made, exists_ok=True).location
             if lies and lies.lower() != wanted.lower():
                 raise BadTarget(
@@ -227,16 +233,23 @@ def opened(settings: Settings) -> Iterator[BigQuery]:
     Raises:
         BadTarget: a dataset lies elsewhere than the setting says.
     """
-    from google.cloud import bigquery
-
-    client = bigquery.Client(
-        project=settings.bigquery_project,
-        credentials=google_credentials(settings),
-        location=settings.bigquery_location,
-    )
+    client = _client_of(settings)
     try:
         house = BigQuery(settings, client)
         house.prepare()
         yield house
     finally:
         client.close()  # type: ignore[no-untyped-call]
+
+
+def _client_of(settings: Settings) -> Client:
+    """A client whose jobs say whose they are, whoever starts them."""
+    from google.cloud import bigquery
+
+    return bigquery.Client(
+        project=settings.bigquery_project,
+        credentials=google_credentials(settings),
+        location=settings.bigquery_location,
+        default_query_job_config=bigquery.QueryJobConfig(labels=LABELS),
+        default_load_job_config=bigquery.LoadJobConfig(labels=LABELS),
+    )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _PACKAGES = {
     "spark": ("pyspark", "dbt-spark"),
     "snowflake": ("snowflake-connector-python", "dbt-snowflake"),
-    "bigquery": ("google-cloud-bigquery", "dbt-bigquery"),
+    "bigquery": ("google-cloud-bigquery", "dbt-bigquery", "sqlalchemy-bigquery"),
 }
 _JAVA = 17
 """The oldest Java that the pinned Spark runs on."""

@@ -210,7 +210,21 @@ def _typed(tree: exp.Expr, dialect: str) -> exp.Expr:
     for node in list(tree.find_all(exp.DataType)):
         if (other := _TYPES.get(dialect, {}).get(node.this)) is not None:
             node.replace(exp.DataType.build(other))
+        elif dialect == "bigquery" and node.this == exp.DataType.Type.DECIMAL:
+            places, behind = ([int(each.name) for each in node.expressions] + [0, 0])[:2]
+            if places - behind > _WHOLE or behind > _BEHIND:
+                node.set("this", exp.DataType.Type.BIGDECIMAL)
     return tree
+
+
+_WHOLE, _BEHIND = 29, 9
+"""Places that BigQuery's smaller decimal has before and behind its point."""
+
+
+def type_of(name: str, dialect: str) -> str:
+    """A type of DuckDB's as a dialect names it."""
+    holder = exp.Cast(this=exp.null(), to=exp.DataType.build(name, dialect="duckdb"))
+    return str(_typed(holder, dialect).args["to"].sql(dialect=dialect))
 
 
 def literal(value: Any) -> exp.Expr:
