@@ -86,7 +86,7 @@ def _columns(gate: Gate, model: Model) -> Check:
     wrong = [
         name
         for name, (kind, _) in model.columns.items()
-        if name not in have or (kind and _kept_as(kind, gate) != canonical_type(have[name]))
+        if name not in have or (kind and canonical_type(have[name]) not in _kept_as(kind, gate))
     ]
     # What nobody declared, nobody described, typed, or judged for personal data.
     wrong += [name for name in have if name not in model.columns]
@@ -102,11 +102,9 @@ def _columns(gate: Gate, model: Model) -> Check:
     )
 
 
-def _kept_as(kind: str, gate: Gate) -> str:
-    """The type in which the engine keeps what is declared."""
-    declared = canonical_type(kind)
-    one = gate.warehouse.one_type_of_integers and declared in ("SMALLINT", "INTEGER")
-    return "BIGINT" if one else declared
+def _kept_as(kind: str, gate: Gate) -> frozenset[str]:
+    """The types in which the engine keeps what is declared."""
+    return gate.warehouse.kept_as(canonical_type(kind))
 
 
 def _row_floor(model: Model, *, is_view: bool) -> Check:

@@ -106,9 +106,6 @@ class Warehouse(Session):
     """How many queries it may be asked at once, each on a thread: more than one where a query waits
     for others than for this machine."""
 
-    one_type_of_integers: ClassVar[bool] = False
-    """Whether the engine keeps whole numbers of every size as BIGINT."""
-
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
@@ -141,6 +138,10 @@ class Warehouse(Session):
     @abstractmethod
     def views(self) -> frozenset[Table]:
         """Which of them are views."""
+
+    def kept_as(self, declared: str) -> frozenset[str]:
+        """The types that a column may have which is declared to be of one, by DuckDB's names."""
+        return frozenset({declared})
 
     @abstractmethod
     def checkpoint(self) -> None:

@@ -27,7 +27,7 @@ from cdp.warehouse.engines.bigquery_rows import as_declared, fetched, load, type
 from cdp.warehouse.engines.checking import BadTarget, google_credentials
 from cdp.warehouse.engines.desk import desk_of, empty_spill
 from cdp.warehouse.engines.translated_session import TranslatedSession
-from cdp.warehouse.engines.translation import translated
+from cdp.warehouse.engines.translation import translated, type_of
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import SCHEMAS, Left, Parameters, Relations, Table, Warehouse
 
@@ -171,6 +171,16 @@ class BigQuery(Warehouse):
                 "WHERE table_type = 'VIEW'"
             )
         )
+
+    def kept_as(self, declared: str) -> frozenset[str]:
+        if declared in ("TINYINT", "SMALLINT", "INTEGER"):
+            return frozenset({"BIGINT"})
+        if declared == "FLOAT":
+            return frozenset({"DOUBLE"})
+        if type_of(declared, DIALECT).startswith("NUMERIC("):
+            # What a query makes has lost its size, which a declared column has.
+            return frozenset({declared, type_name("NUMERIC")})
+        return frozenset({declared})
 
     def checkpoint(self) -> None:
         """What a job has written is whole as it is."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ from cdp.warehouse.engines.dbt_warehouses import (
     snowflake_kind,
     snowflake_type,
 )
+from cdp.warehouse.engines.desk import desk_of, empty_spill
+from cdp.warehouse.engines.translated_session import TranslatedSession
 from cdp.warehouse.engines.translation import translated
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import (
@@ -35,7 +37,6 @@ from cdp.warehouse.store import (
     Left,
     Parameters,
     Relations,
-    Session,
     Table,
     Warehouse,
 )
@@ -54,7 +55,6 @@ _ROWS_OF_VALUES = 10_000
 _LONGEST = 500_000
 """and one statement of a million characters."""
 
-_IF_MISSING = "CREATE TABLE IF NOT EXISTS"
 _COMMITS = re.compile(r"\s*(CREATE|ALTER|DROP|TRUNCATE|COMMENT|GRANT|REVOKE)\b", re.IGNORECASE)
 _MAKES_A_SCHEMA = re.compile(r"\s*CREATE\s+(OR\s+REPLACE\s+)?SCHEMA\b", re.IGNORECASE)
 
@@ -63,15 +63,15 @@ class StatementFailed(RuntimeError):
     """Snowflake could not run a statement; of an error among rows its number alone is told."""
 
 
-class SnowflakeSession(Session):
+class SnowflakeSession(TranslatedSession):
     """Statements of one connection."""
 
-    def __init__(
-        self, connection: SnowflakeConnection, made: set[str], *, in_transaction: bool = False
-    ) -> None:
+    dialect = DIALECT
+
+    def __init__(self, connection: SnowflakeConnection, made: set[str]) -> None:
+        super().__init__(made)
         self.connection = connection
-        self._made = made
-        self._in_transaction = in_transaction
+        self._in_transaction = False
 
     def run(self, statement: str) -> None:
         """Run a statement of Snowflake's own dialect."""
@@ -95,35 +95,21 @@ class SnowflakeSession(Session):
             names = [column.name.lower() for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def execute(self, sql: str, parameters: Parameters = None) -> None:
-        for statement in translated(sql, DIALECT, parameters):
-            # Asking for a table that is there costs a way to the account and back.
-            if statement in self._made:
-                continue
-            self.run(statement)
-            if statement.startswith(_IF_MISSING):
-                self._made.add(statement)
-
-    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
-        columns = [column.to_pylist() for column in self.arrow(sql, parameters).columns]
-        return list(zip(*columns, strict=True))
-
-    def arrow(self, sql: str, parameters: Parameters = None) -> pa.Table:
-        (statement,) = translated(sql, DIALECT, parameters)
+    def fetched(self, statement: str) -> pa.Table:
         with self._cursor() as cursor:
             rows = cursor.execute(statement).fetch_arrow_all(force_return_table=True)
         named = rows.rename_columns([name.lower() for name in rows.column_names])
         return of_this_projects_types(named)
 
     def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        # A file on a stage takes longer than any number of rows that the core adds one by one.
+        self.append(table, rows)
+
+    def append(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         statements = list(_insertions(table, rows))
-        if len(statements) == 1 or self._in_transaction:
+        with nullcontext() if len(statements) == 1 or self._in_transaction else self.transaction():
             for statement in statements:
                 self.run(statement)
-        elif statements:
-            with self._whole():
-                for statement in statements:
-                    self.run(statement)
 
     def temporary(self, name: str, query: str, parameters: Parameters = None) -> None:
         (statement,) = translated(query, DIALECT, parameters)
@@ -158,7 +144,7 @@ class SnowflakeSession(Session):
         self.run(f"DROP STAGE {_STAGE}")
 
     @contextmanager
-    def _whole(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """All statements of the block, or none; BEGIN to COMMIT."""
         with self._cursor() as cursor:
             cursor.execute("BEGIN")
@@ -173,12 +159,6 @@ class SnowflakeSession(Session):
             self._in_transaction = False
         with self._cursor() as cursor:
             cursor.execute("COMMIT")
-
-    @contextmanager
-    def transaction(self) -> Iterator[SnowflakeSession]:
-        """This session inside a transaction."""
-        with self._whole():
-            yield self
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -202,8 +182,6 @@ _STAGE = "tributary_arriving"
 class SnowflakeWarehouse(Warehouse):
     """The database of a deployment. Connections are made as sessions need them, and kept."""
 
-    one_type_of_integers = True
-
     def __init__(self, settings: Settings) -> None:
         # Imported by who needs it: the package is a part that not every deployment has.
         from snowflake.connector.errors import Error
@@ -218,14 +196,7 @@ class SnowflakeWarehouse(Warehouse):
 
     @cached_property
     def _instance(self) -> duckdb.DuckDBPyConnection:
-        instance = duckdb.connect(":memory:")
-        instance.execute(f"SET threads = {int(self.settings.threads)}")
-        instance.execute(f"SET memory_limit = '{self.settings.memory_limit}'")
-        # Its path is the deployment's own word.
-        spill = str(self.settings.home / "spill").replace("'", "''")
-        instance.execute(f"SET temp_directory = '{spill}'")
-        instance.execute("SET GLOBAL TimeZone = 'UTC'")
-        return instance
+        return desk_of(self.settings, empty_spill(self.settings))
 
     def desk(self) -> duckdb.DuckDBPyConnection:
         return self._instance.cursor()
@@ -257,10 +228,7 @@ class SnowflakeWarehouse(Warehouse):
     @contextmanager
     def transaction(self, undo: Sequence[Left] = ()) -> Iterator[SnowflakeSession]:
         with self.session() as session:
-            for table, condition, parameters in undo:
-                # What is deleted is written anew, even where it is nothing.
-                if session.rows(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
-                    session.execute(f"DELETE FROM {table} WHERE {condition}", parameters)
+            session.take_away(undo)
             with session.transaction():
                 yield session
 
@@ -292,6 +260,11 @@ class SnowflakeWarehouse(Warehouse):
                 f"WHERE table_schema IN ({_STAGES})"
             )
         )
+
+    def kept_as(self, declared: str) -> frozenset[str]:
+        # Whole numbers of every size are of one type.
+        whole = declared in ("TINYINT", "SMALLINT", "INTEGER")
+        return frozenset({"BIGINT" if whole else declared})
 
     def checkpoint(self) -> None:
         """A commit of Snowflake is whole as it is."""

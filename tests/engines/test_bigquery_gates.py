@@ -1,0 +1,131 @@
+"""Gates and publishing of a whole shop on BigQuery, as a stand-in runs what they say.
+
+Belongs here: every check of every stage and what roles find, beside the embedded engine's answers.
+Does not belong here: landing (`test_bigquery_landing`), sets and rights (`test_sets_on_bigquery`).
+
+Models are not executed: their tables are the embedded engine's, copied in, and what dbt would say
+of each is looked through in `test_bigquery_models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cdp.warehouse.published import published
+from cdp.warehouse.publishing import publish
+from cdp.warehouse.runs import STAGES, current_run
+from cdp.warehouse.settings import Settings, load_settings
+from cdp.warehouse.store import open_warehouse
+from tests.engines.copying import difference
+from tests.services.shop_run import ShopRun
+
+if TYPE_CHECKING:
+    from cdp.warehouse.engines.bigquery_store import BigQuery
+    from tests.engines.duck_bigquery import DuckBigQuery
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        not find_spec("google.cloud.bigquery"), reason="needs what `make engines` installs"
+    ),
+]
+
+NOT_OF_A_SHOP = ("later", "serving")
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[DuckBigQuery]:
+    from tests.engines.duck_bigquery import DuckBigQuery
+
+    made = DuckBigQuery()
+    with made.instead_of_google():
+        yield made
+
+
+@pytest.fixture(scope="module")
+def there(cloud: DuckBigQuery, finished_shop_run: ShopRun, gcs_account: Path) -> Iterator[BigQuery]:
+    """A project with the tables of the shop."""
+    from cdp.warehouse.engines.bigquery_rows import load
+    from cdp.warehouse.engines.bigquery_store import opened
+
+    settings = of_bigquery(finished_shop_run.settings, gcs_account)
+    with opened(settings) as house, open_warehouse(finished_shop_run.settings) as embedded:
+        for schema, name in embedded.relations():
+            if schema not in NOT_OF_A_SHOP:
+                rows = embedded.arrow(f'SELECT * FROM {schema}."{name}"')
+                load(house.client, rows, f"acme-cdp.{schema}.{name}")
+        yield house
+
+
+def of_bigquery(plain: Settings, keyfile: Path) -> Settings:
+    return load_settings(
+        home=plain.home,
+        config=plain.config,
+        target="bigquery",
+        bigquery_project="acme-cdp",
+        bigquery_location="EU",
+        bigquery_keyfile=keyfile,
+    )
+
+
+def gate_results(warehouse: Any) -> dict[tuple[str, str], tuple[bool, str]]:
+    """What each check came to, the last time that it was made."""
+    rows = warehouse.rows(
+        "SELECT stage, check_name, passed, observed FROM governance.gate_results "
+        "WHERE check_name <> 'suite' ORDER BY validated_at"
+    )
+    return {(stage, name): (passed, seen) for stage, name, passed, seen in rows}
+
+
+def test_every_check_of_every_stage_comes_to_what_it_does_in_the_embedded_engine(
+    there: BigQuery, finished_shop_run: ShopRun
+) -> None:
+    from expectations.gates import validate
+
+    expected = gate_results(there)
+    run = current_run(there)
+    assert run is not None
+    project = finished_shop_run.deployment.project
+    there.execute("DELETE FROM governance.gate_results WHERE true")
+    for stage in STAGES:
+        validate(stage, there, run, project=project)
+    found = gate_results(there)
+    assert found == {key: told for key, told in expected.items() if key[0] in STAGES}
+
+
+@contextmanager
+def found_by(settings: Settings, role: str) -> Iterator[Any]:
+    with published(settings) as current, current.seen_by(role) as seen:
+        yield seen
+
+
+def test_a_role_finds_what_it_finds_in_the_embedded_engine(
+    there: BigQuery, finished_shop_run: ShopRun
+) -> None:
+    from expectations.serving import validate_set
+
+    run = current_run(there)
+    assert run is not None
+    project = finished_shop_run.deployment.project
+    made = publish(
+        there,
+        run,
+        project=project,
+        validate=lambda place: validate_set(place, there, run, project=project).passed,
+    )
+    for role, rows in made.rows.items():
+        with (
+            found_by(there.settings, role) as theirs,
+            found_by(finished_shop_run.settings, role) as ours,
+        ):
+            for path in rows:
+                name = path.partition(".")[2]
+                query = f'SELECT * FROM "{name}"'
+                told = difference(ours.session.arrow(query), theirs.session.arrow(query))
+                assert told == "", f"{role}: {path}"
