@@ -187,3 +187,18 @@ def test_what_a_pattern_does_not_find_is_an_empty_text() -> None:
 )
 def test_a_type_is_one_that_bigquery_has(ours: str, theirs: str) -> None:
     assert type_of(ours, "bigquery").replace("BIGDECIMAL", "BIGNUMERIC") == theirs
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_is_asked_of_rows_that_return_is_sql_of_every_engine(dialect: str) -> None:
+    from ingestion import returning
+    from ingestion.inbox import _READS, _table
+
+    given = {"load_id": "l", "streams": ["a"], "base": 7}
+    fresh = f"SELECT * FROM {_table('inbox_shop', 'rows')} AS {_READS} WHERE load_id = $load_id"
+    for query in (returning._CANDIDATES, returning._RETURNED):
+        said = one(query.format(raw='raw."shop"', fresh=fresh), given, dialect)
+        tree = sqlglot.parse_one(said, dialect=dialect)
+        # What the parser does not know it keeps as text.
+        assert not list(tree.find_all(exp.Command))
+        assert {table.name.lower() for table in tree.find_all(exp.Table)} >= {"shop", "rows"}

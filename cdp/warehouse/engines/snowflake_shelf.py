@@ -81,7 +81,8 @@ class SnowflakeShelf(SchemaShelf):
         return kind.sql(dialect=DIALECT)
 
     def _clone(self, target: str, source: Table) -> None:
-        self._run(f"CREATE TABLE {target} CLONE {'.'.join(source)}")
+        # Most tables of the warehouse are transient, and of those no permanent one can be made.
+        self._run(f"CREATE TRANSIENT TABLE {target} CLONE {'.'.join(source)}")
 
     def _make_schema(self, name: str, description: str = "") -> None:
         comment = f" COMMENT = {self._text(description)}" if description else ""

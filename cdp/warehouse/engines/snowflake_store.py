@@ -277,6 +277,8 @@ class SnowflakeWarehouse(Warehouse):
 
 _STAGES = ", ".join(f"'{schema.upper()}'" for schema in SCHEMAS)
 
+_ALL_SCHEMAS = "SELECT schema_name FROM information_schema.schemata"
+
 _TYPES = {
     "TEXT": "VARCHAR",
     "FLOAT": "DOUBLE",
@@ -299,8 +301,10 @@ def opened(settings: Settings) -> Iterator[SnowflakeWarehouse]:
     """The warehouse, with its schemas, until the end of the block; the caller holds the lock."""
     warehouse = SnowflakeWarehouse(settings)
     try:
+        there = {row[0] for row in warehouse.rows(_ALL_SCHEMAS)}
         for schema in SCHEMAS:
-            warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            if schema.upper() not in there:
+                warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         yield warehouse
     finally:
         warehouse.close()
