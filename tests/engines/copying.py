@@ -6,10 +6,15 @@ tables ought to be alike.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+
+from cdp.warehouse.store import Table, Warehouse
+
+if TYPE_CHECKING:
+    from cdp.warehouse.engines.bigquery_store import BigQuery
 
 SHOWN = 5
 
@@ -27,6 +32,25 @@ def copy_in(session: Any, name: str, rows: pa.Table) -> None:
     frame.createOrReplaceTempView("copied")
     session.sql(f"create or replace table {name} using delta as select * from copied")
     session.catalog.dropTempView("copied")
+
+
+def copy_to_bigquery(embedded: Warehouse, house: BigQuery) -> dict[Table, pa.Table]:
+    """The shop's tables on BigQuery. A view is one there too, over the rows that it has here."""
+    from cdp.warehouse.engines.bigquery_rows import load
+
+    copied = house.make_scratch().partition(".")[2]
+    rows = {}
+    for schema, name in embedded.relations():
+        if schema in ("later", "serving"):
+            continue
+        rows[schema, name] = embedded.arrow(f'SELECT * FROM {schema}."{name}"')
+        if (schema, name) in embedded.views():
+            load(house.client, rows[schema, name], f"acme-cdp.{copied}.{schema}__{name}")
+            query = f"SELECT * FROM {copied}.{schema}__{name}"
+            house.execute(f"CREATE VIEW {schema}.{name} AS {query}")
+        else:
+            load(house.client, rows[schema, name], f"acme-cdp.{schema}.{name}")
+    return rows
 
 
 def difference(ours: pa.Table, theirs: pa.Table, without: tuple[str, ...] = ()) -> str:

@@ -139,7 +139,7 @@ class DuckBigQuery:
             return pa.table({})
         found = pa.table({})
         try:
-            for tree in sqlglot.parse(sql, dialect="bigquery"):
+            for tree in sqlglot.parse(_decoded(sql), dialect="bigquery"):
                 assert tree is not None
                 if isinstance(tree, exp.Declare):
                     # dlt declares a variable for tables that it would empty, of which it has none.
@@ -228,6 +228,18 @@ class DuckBigQuery:
         if any(each.args.get("offset") for each in tree.find_all(exp.Unnest)):
             # There it counts from nought, in DuckDB from one.
             raise NotImplementedError("WITH OFFSET is not translated")
+        for taken in list(tree.find_all(exp.JSONExtract, exp.JSONExtractScalar))[::-1]:
+            # An arrow binds looser than a comparison; and what is taken out of a text is one.
+            text = exp.cast(exp.Paren(this=taken.copy()), "text")
+            # And of a text, a null of JSON is null.
+            taken.replace(exp.Nullif(this=text, expression=exp.Literal.string("null")))
+        for divided in list(tree.find_all(exp.IntDiv)):
+            # The arguments of a call there, the sides of an operator here.
+            for side in ("this", "expression"):
+                divided.set(side, exp.Paren(this=divided.args[side].copy()))
+        for unnested in list(tree.find_all(exp.Unnest))[::-1]:
+            if rows := _rows_of(unnested):
+                unnested.replace(rows)
         for user in list(tree.find_all(exp.SessionUser)):
             user.replace(exp.Literal.string(BUILDER))
         for found in list(tree.find_all(exp.RegexpExtract))[::-1]:
@@ -249,6 +261,56 @@ class DuckBigQuery:
             yield f"DELETE FROM {table.sql(dialect='duckdb')}"
             return
         yield tree.sql(dialect="duckdb")
+
+
+_BY_NUMBER = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))"
+)
+"""A character that a text tells by its number: hexadecimal, or octal."""
+
+
+def _decoded(sql: str) -> str:
+    """The statement with such characters themselves, which sqlglot takes for letters."""
+
+    def character(found: re.Match[str]) -> str:
+        octal = found[5]
+        number = int(octal, 8) if octal else int(found[2] or found[3] or found[4], 16)
+        return found[1] + chr(number)
+
+    parts, last = [], 0
+    for token in sqlglot.tokenize(sql, read="bigquery"):
+        if token.token_type is sqlglot.TokenType.STRING:
+            parts += [
+                sql[last : token.start],
+                _BY_NUMBER.sub(character, sql[token.start : token.end + 1]),
+            ]
+            last = token.end + 1
+    return "".join(parts) + sql[last:]
+
+
+def _rows_of(unnested: exp.Unnest) -> exp.Expr | None:
+    """A list of structs that is written out, whose fields are columns there."""
+    (listed, *others) = unnested.expressions
+    if others or not isinstance(listed, exp.Array):
+        return None
+    if not listed.expressions or not all(isinstance(e, exp.Struct) for e in listed.expressions):
+        return None
+    selects = [
+        exp.select(
+            *(
+                exp.alias_(field.expression.copy(), field.name)
+                if isinstance(field, exp.PropertyEQ)
+                else field.copy()
+                for field in each.expressions
+            )
+        )
+        for each in listed.expressions
+    ]
+    query: exp.Query = selects[0]
+    for each in selects[1:]:
+        query = exp.union(query, each, distinct=False)
+    alias = unnested.alias or "listed"
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(alias)))
 
 
 def _bound(tree: exp.Expr, given: Sequence[Any]) -> exp.Expr:

@@ -3,8 +3,7 @@
 Belongs here: every check of every stage and what roles find, beside the embedded engine's answers.
 Does not belong here: landing (`test_bigquery_landing`), sets and rights (`test_sets_on_bigquery`).
 
-Models are not executed: their tables are the embedded engine's, copied in, and what dbt would say
-of each is looked through in `test_bigquery_models`.
+The models' tables are the embedded engine's, copied in: `test_bigquery_models` executes the models.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from cdp.warehouse.publishing import publish
 from cdp.warehouse.runs import STAGES, current_run
 from cdp.warehouse.settings import Settings, load_settings
 from cdp.warehouse.store import open_warehouse
-from tests.engines.copying import difference
+from tests.engines.copying import copy_to_bigquery, difference
 from tests.services.shop_run import ShopRun
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ pytestmark = [
         not find_spec("google.cloud.bigquery"), reason="needs what `make engines` installs"
     ),
 ]
-
-NOT_OF_A_SHOP = ("later", "serving")
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +48,17 @@ def cloud() -> Iterator[DuckBigQuery]:
 @pytest.fixture(scope="module")
 def there(cloud: DuckBigQuery, finished_shop_run: ShopRun, gcs_account: Path) -> Iterator[BigQuery]:
     """A project with the tables of the shop."""
-    from cdp.warehouse.engines.bigquery_rows import load
     from cdp.warehouse.engines.bigquery_store import opened
 
     settings = of_bigquery(finished_shop_run.settings, gcs_account)
-    with opened(settings) as house, open_warehouse(finished_shop_run.settings) as embedded:
-        for schema, name in embedded.relations():
-            if schema not in NOT_OF_A_SHOP:
-                rows = embedded.arrow(f'SELECT * FROM {schema}."{name}"')
-                load(house.client, rows, f"acme-cdp.{schema}.{name}")
+    with opened(settings) as house:
+        with open_warehouse(finished_shop_run.settings) as embedded:
+            copy_to_bigquery(embedded, house)
+        # As it was when the gates of the run looked.
+        house.execute(
+            "UPDATE governance.runs SET status = 'running', published_set = NULL, "
+            "landing_high_water = NULL WHERE true"
+        )
         yield house
 
 
