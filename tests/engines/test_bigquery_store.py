@@ -108,6 +108,14 @@ def test_a_statement_that_cannot_be_run_is_a_failure_of_the_engine(house: BigQue
         house.rows("SELECT nothing FROM raw.nothing")
 
 
+def test_a_value_of_a_row_stands_in_no_error(notes: BigQuery) -> None:
+    notes.insert("raw.notes", [(1, "secret words", NOON, 1, None, True)])
+    with pytest.raises(notes.failures, match="told nowhere") as failed:
+        notes.rows("SELECT CAST(told AS BIGINT) FROM raw.notes")
+    assert "secret" not in str(failed.value)
+    assert failed.value.__cause__ is None
+
+
 def test_what_is_temporary_is_of_its_session_and_goes_with_it(
     notes: BigQuery, cloud: DuckBigQuery
 ) -> None:

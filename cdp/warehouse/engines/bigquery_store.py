@@ -25,8 +25,9 @@ from sqlglot import exp
 
 from cdp.warehouse.engines.bigquery_rows import as_declared, fetched, load, type_name
 from cdp.warehouse.engines.checking import BadTarget, google_credentials
+from cdp.warehouse.engines.dbt_warehouses import bigquery_kind
 from cdp.warehouse.engines.desk import desk_of, empty_spill
-from cdp.warehouse.engines.translated_session import TranslatedSession
+from cdp.warehouse.engines.translated_session import StatementFailed, TranslatedSession
 from cdp.warehouse.engines.translation import translated, type_of
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import SCHEMAS, Left, Parameters, Relations, Table, Warehouse
@@ -61,15 +62,19 @@ class BigQuerySession(TranslatedSession):
         self._scratch: str | None = None
 
     def run(self, statement: str) -> None:
-        self._job(statement).result()
+        with _quiet_about_rows():
+            self._job(statement).result()
 
     def fetched(self, statement: str) -> pa.Table:
-        return fetched(self._job(statement))
+        with _quiet_about_rows():
+            return fetched(self._job(statement))
 
     def append(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         client = self._house.client
         there = client.get_table(self._house.path(exp.to_table(table, dialect="duckdb")))
-        load(client, as_declared(rows, there.schema), there.reference, there.schema, append=True)
+        whole = as_declared(rows, there.schema)
+        with _quiet_about_rows():
+            load(client, whole, there.reference, there.schema, append=True)
 
     def temporary(self, name: str, query: str, parameters: Parameters = None) -> None:
         (statement,) = translated(query, DIALECT, parameters)
@@ -77,7 +82,9 @@ class BigQuerySession(TranslatedSession):
         self.run(f"CREATE OR REPLACE TABLE {name} AS {statement}")
 
     def lay(self, name: str, rows: pa.Table) -> None:
-        load(self._house.client, rows, f"{self._own()}.{name}")
+        place = f"{self._own()}.{name}"
+        with _quiet_about_rows():
+            load(self._house.client, rows, place)
 
     def files(self, name: str, paths: Sequence[str]) -> None:
         import pyarrow.parquet
@@ -108,6 +115,19 @@ class BigQuerySession(TranslatedSession):
         return self._scratch
 
 
+@contextmanager
+def _quiet_about_rows() -> Iterator[None]:
+    from google.api_core.exceptions import GoogleAPICallError
+
+    try:
+        yield
+    except GoogleAPICallError as error:
+        kind = bigquery_kind(error)
+        if kind is None:
+            raise
+        raise StatementFailed(kind) from None
+
+
 class BigQuery(Warehouse):
     """The datasets of a deployment."""
 
@@ -116,7 +136,7 @@ class BigQuery(Warehouse):
         from google.api_core.exceptions import GoogleAPICallError
 
         super().__init__(settings)
-        self.failures = (GoogleAPICallError,)
+        self.failures = (GoogleAPICallError, StatementFailed)
         self.client = client
         self.made: set[str] = set()
 

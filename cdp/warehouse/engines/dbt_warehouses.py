@@ -70,7 +70,7 @@ def run_on_bigquery() -> None:
     if hasattr(BigQueryAdapter, _MARK):
         return
     manager: Any = BigQueryConnectionManager
-    manager.exception_handler = _quiet_about_rows(manager.exception_handler, _bigquery_kind)
+    manager.exception_handler = _quiet_about_rows(manager.exception_handler, bigquery_kind)
     _submit_here(BigQueryAdapter, _BigQuery)
 
 
@@ -197,7 +197,7 @@ def snowflake_kind(error: Exception) -> str | None:
     return f"Snowflake's error {getattr(error, 'errno', None)}"
 
 
-def _bigquery_kind(error: Exception) -> str | None:
+def bigquery_kind(error: Exception) -> str | None:
     """The reason of an error among rows. One about a statement says where in it."""
     reasons = getattr(error, "errors", None)
     if not type(error).__module__.startswith("google.") or not isinstance(reasons, list | tuple):

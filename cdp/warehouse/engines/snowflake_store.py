@@ -29,7 +29,7 @@ from cdp.warehouse.engines.dbt_warehouses import (
     snowflake_type,
 )
 from cdp.warehouse.engines.desk import desk_of, empty_spill
-from cdp.warehouse.engines.translated_session import TranslatedSession
+from cdp.warehouse.engines.translated_session import StatementFailed, TranslatedSession
 from cdp.warehouse.engines.translation import translated
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import (
@@ -57,10 +57,6 @@ _LONGEST = 500_000
 
 _COMMITS = re.compile(r"\s*(CREATE|ALTER|DROP|TRUNCATE|COMMENT|GRANT|REVOKE)\b", re.IGNORECASE)
 _MAKES_A_SCHEMA = re.compile(r"\s*CREATE\s+(OR\s+REPLACE\s+)?SCHEMA\b", re.IGNORECASE)
-
-
-class StatementFailed(RuntimeError):
-    """Snowflake could not run a statement; of an error among rows its number alone is told."""
 
 
 class SnowflakeSession(TranslatedSession):
@@ -171,9 +167,7 @@ class SnowflakeSession(TranslatedSession):
             kind = snowflake_kind(error)
             if kind is None:
                 raise
-            raise StatementFailed(
-                f"{kind} (its text may hold values of rows, and is told nowhere)"
-            ) from None
+            raise StatementFailed(kind) from None
 
 
 _STAGE = "tributary_arriving"

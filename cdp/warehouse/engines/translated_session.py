@@ -28,6 +28,13 @@ _LONGEST = 500_000
 """And up to so many characters: BigQuery takes twice as many, whatever they become."""
 
 
+class StatementFailed(RuntimeError):
+    """The engine could not run a statement; of an error among rows its kind alone is told."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"{kind} (its text may hold values of rows, and is told nowhere)")
+
+
 class TranslatedSession(Session):
     """Statements of the core in one engine's dialect."""
 
