@@ -166,7 +166,7 @@ def test_what_a_pattern_does_not_find_is_an_empty_text() -> None:
     sql = r"SELECT regexp_extract(a, '(?s)^[kd]:(.*)\x1F', 1) FROM t"
     # Its patterns have no flags and no characters by their numbers.
     assert one(sql, None, "snowflake") == (
-        "SELECT CASE WHEN a IS NULL THEN NULL ELSE "
+        "SELECT CASE WHEN NOT a IS NULL THEN "
         "COALESCE(REGEXP_SUBSTR(a, '^[kd]:(.*)\x1f', 1, 1, 's', 1), '') END FROM t"
     )
     assert "COALESCE(REGEXP_EXTRACT(a, " in one(sql, None, "bigquery")
