@@ -11,7 +11,9 @@ SMALL = {
     # Rows of a test fill no second partition.
     "spark.sql.shuffle.partitions": "1",
     "spark.default.parallelism": "1",
+    # Expressions are interpreted, not compiled: a fifth of the processor's time.
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
     # The first compiler alone takes a seventh of both; left to itself, it has room for so little
     # code that it is busy throwing code away.
