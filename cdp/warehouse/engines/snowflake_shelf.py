@@ -25,7 +25,6 @@ from cdp.warehouse.engines.schema_shelf import (
     POINTER,
     POINTER_SAYS,
     ROLE,
-    SET,
     SchemaShelf,
     Shown,
     inside,
@@ -50,9 +49,14 @@ class SnowflakeShelf(SchemaShelf):
     def __init__(self, store: SnowflakeWarehouse) -> None:
         self.store = store
         self._database = store.settings.snowflake_database or ""
+        self._known: dict[str, dict[str, list[Shown]]] = {}
+        """What roles find in sets, by schema: looked up once, which takes a second, for a set is
+        not written to when it has been built."""
         super().__init__(store)
 
     def _run(self, statement: str) -> None:
+        if statement.startswith("DROP "):
+            self._known.clear()
         with self.store.session() as session:
             session.run(statement)
 
@@ -120,20 +124,22 @@ class SnowflakeShelf(SchemaShelf):
         return [row[0].lower() for row in rows]
 
     def _columns_of(self, schema: str, name: str) -> list[Shown] | None:
-        rows = self.store.rows(
-            "SELECT column_name, data_type, numeric_precision, numeric_scale, comment "
-            "FROM information_schema.columns WHERE table_schema = ? AND table_name = ? "
-            "ORDER BY ordinal_position",
-            [schema.upper(), name.upper()],
-        )
-        return [
-            Shown(
-                column.lower(),
-                f"{kind}({digits}, {scale})" if kind == "NUMBER" else kind,
-                comment or "",
-            )
-            for column, kind, digits, scale, comment in rows
-        ] or None
+        if schema not in self._known:
+            self._known[schema] = self._columns_in(schema)
+        return self._known[schema].get(name.lower())
+
+    def _columns_in(self, schema: str) -> dict[str, list[Shown]]:
+        """The columns of all relations of a schema."""
+        found: dict[str, list[Shown]] = {}
+        for name, column, kind, digits, scale, comment in self.store.rows(
+            "SELECT table_name, column_name, data_type, numeric_precision, numeric_scale, comment "
+            "FROM information_schema.columns WHERE table_schema = ? "
+            "ORDER BY table_name, ordinal_position",
+            [schema.upper()],
+        ):
+            told = f"{kind}({digits}, {scale})" if kind == "NUMBER" else kind
+            found.setdefault(name.lower(), []).append(Shown(column.lower(), told, comment or ""))
+        return found
 
     def _query_of(self, view: Table) -> str:
         text = self.store.scalar(
@@ -184,19 +190,24 @@ class SnowflakeShelf(SchemaShelf):
     def _standing(self, offer: Offer) -> list[Relation]:
         """What declared roles read of every set that stands and of the current one, so far as they
         are still offered it."""
+        places = [self.place_of(name) for name in self.names()]
+        views = self._views()
         relations = []
         for role in offer.roles:
+            schemas = {f"{ROLE}{role}", *(f"{place}_{role}" for place in places)}
             still = {table.name for table in offered(offer, role)} | set(ABOUT)
-            for schema in self._schemas():
-                of_role = schema == f"{ROLE}{role}" or (
-                    schema.startswith(SET) and schema.endswith(f"_{role}")
-                )
-                relations += [
-                    Relation(schema, name, True, (), (role,))
-                    for name in (self.relations_in(schema) if of_role else ())
-                    if name in still
-                ]
+            relations += [
+                Relation(schema, name, True, (), (role,))
+                for schema, name in views
+                if schema in schemas and name in still
+            ]
         return relations
+
+    def _views(self) -> list[Table]:
+        rows = self.store.rows(
+            "SELECT table_schema, table_name FROM information_schema.views ORDER BY 1, 2"
+        )
+        return [(schema.lower(), name.lower()) for schema, name in rows]
 
     def _found(self) -> protection.Found:
         """What the account has of protection that came from here, but for masks: a new set has
