@@ -67,12 +67,11 @@ def _none(cursor: Any, statement: str, around: Around, plain: Callable[..., Any]
 
 def _roles(cursor: Any, statement: str, around: Around, plain: Callable[..., Any]) -> Any:
     """The roles that have been made."""
-    found = dict(
-        re.findall(
-            r'CREATE DATABASE ROLE IF NOT EXISTS "\w+"\."(\w+)" COMMENT = (.*)',
-            "\n".join(around.of("database roles")),
-        )
-    )
+    found: dict[str, str] = {}
+    for made in around.of("database roles"):
+        told = re.match(r'CREATE .* IF NOT EXISTS "\w+"\."(\w+)" COMMENT = (.*)', made)
+        assert told, f"something was taken away: {made}"
+        found.setdefault(told[1], told[2])
     return _rows(cursor, plain, ("name", "comment"), [(f"'{n}'", c) for n, c in found.items()])
 
 

@@ -130,9 +130,19 @@ def protect(
     return statements
 
 
-def admitting(database: str, relations: Sequence[Relation], roles: Iterable[str]) -> list[str]:
-    """The statements that let roles, which are there, read relations; nothing is taken away."""
-    return [_granted(database, grant) for grant in sorted(_grants(database, relations, roles))]
+def policies_of(relations: Iterable[Relation], personal_data: PersonalData) -> frozenset[str]:
+    """The policies that relations need."""
+    return frozenset(policy for policy, _, _ in _masks(relations, personal_data).values())
+
+
+def admitting(database: str, relations: Sequence[Relation], role: str) -> list[str]:
+    """The statements that let a role read relations; nothing is taken away."""
+    return [
+        # A publication that was killed may have dropped it, being declared no more, while the set
+        # that readers are pointed at has it still.
+        f"CREATE DATABASE ROLE IF NOT EXISTS {_path(database, role)} COMMENT = {_text(_OWN_ROLE)}",
+        *(_granted(database, grant) for grant in sorted(_grants(database, relations, [role]))),
+    ]
 
 
 def masked_view(database: str, relation: Relation, query: str, personal_data: PersonalData) -> str:

@@ -11,7 +11,7 @@ own that shares what it has not changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -176,7 +176,7 @@ class SnowflakeShelf(SchemaShelf):
             offer.roles,
             offer.personal_data,
             owner=self.store.settings.snowflake_role or "",
-            found=self._found(),
+            found=self._found(protection.policies_of(relations, offer.personal_data)),
         )
         for statement in statements:
             self._run(statement)
@@ -184,7 +184,7 @@ class SnowflakeShelf(SchemaShelf):
     def _admit(self, role: str, views: Sequence[str]) -> None:
         schema = f"{ROLE}{role}"
         readable = [Relation(schema, name, True, (), (role,)) for name in views]
-        for statement in protection.admitting(self._database, readable, [role]):
+        for statement in protection.admitting(self._database, readable, role):
             self._run(statement)
 
     def _standing(self, offer: Offer) -> list[Relation]:
@@ -209,7 +209,7 @@ class SnowflakeShelf(SchemaShelf):
         )
         return [(schema.lower(), name.lower()) for schema, name in rows]
 
-    def _found(self) -> protection.Found:
+    def _found(self, needed: Collection[str]) -> protection.Found:
         """What the account has of protection that came from here, but for masks: a new set has
         none, and those of older sets stay as long as they do."""
         database = self._database
@@ -219,7 +219,7 @@ class SnowflakeShelf(SchemaShelf):
             # One that columns of an older set have cannot be dropped, and need not be.
             policies=frozenset(
                 policy
-                for policy in policies
+                for policy in policies.difference(needed)
                 if not self._told(protection.ask_masks(database, policy))
             ),
             roles=named,
