@@ -263,7 +263,7 @@ def opened(settings: Settings) -> Iterator[BigQuery]:
     Raises:
         BadTarget: a dataset lies elsewhere than the setting says.
     """
-    client = _client_of(settings)
+    client = client_of(settings)
     try:
         house = BigQuery(settings, client)
         house.prepare()
@@ -272,7 +272,7 @@ def opened(settings: Settings) -> Iterator[BigQuery]:
         client.close()  # type: ignore[no-untyped-call]
 
 
-def _client_of(settings: Settings) -> Client:
+def client_of(settings: Settings) -> Client:
     """A client whose jobs say whose they are, whoever starts them."""
     from google.cloud import bigquery
 
