@@ -1,8 +1,8 @@
-"""The map of personal data as BigQuery's own protection: views of roles, members, policy tags.
+"""The map of personal data as BigQuery's own protection: who is let in, members, policy tags.
 
 Belongs here: the statements and bodies of requests that bring a project from what it has to what is
 declared. Pure: declarations and what was found in, text and plain data out. Does not belong here:
-sending anything.
+sending anything (`bigquery_rights`), views (`schema_shelf`).
 
 BigQuery has no roles of its own, so each role of `roles.yml` has a dataset of views. In a view, a
 column that the role must not see is null of its type and is not read at all. The views are let in
@@ -22,12 +22,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlglot import exp
-
-from cdp.config.personal_data import CLASSES, Column, PersonalData
+from cdp.config.personal_data import CLASSES, PersonalData
 from cdp.config.roles import Role
-from cdp.warehouse.engines.protection import Relation, sees
-from cdp.warehouse.engines.translation import type_of
+from cdp.warehouse.engines.protection import Relation
 
 READER = "roles/bigquery.dataViewer"
 """What the members of a role are granted on the dataset of its views."""
@@ -38,10 +35,6 @@ TAG_READER = "roles/datacatalog.categoryFineGrainedReader"
 CURRENT = "serving"
 """What the datasets of views begin with that show the current set."""
 
-_LABEL = "tributary_role"
-"""Label of the datasets that came from here."""
-
-_DIALECT = "bigquery"
 _NO_NAME = re.compile(r"[`\\\x00-\x1f\x7f]")
 
 Json = dict[str, Any]
@@ -52,11 +45,9 @@ class Found:
     """What a project has of protection that came from here.
 
     Attributes:
-        views: by dataset of a role, the views in it.
         members: by dataset of a role, who has been granted to read it.
     """
 
-    views: Mapping[str, frozenset[str]] = field(default_factory=dict)
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
@@ -66,51 +57,6 @@ NOTHING = Found()
 def dataset_of(role: str, place: str = CURRENT) -> str:
     """The dataset of a role's views, of the current set or of the one that stands at a place."""
     return f"{place}_{role}"
-
-
-def make_views(
-    project: str,
-    location: str,
-    relations: Sequence[Relation],
-    roles: Mapping[str, Role],
-    personal_data: PersonalData,
-    *,
-    found: Found = NOTHING,
-) -> list[str]:
-    """The statements that make the datasets and views of all roles, and remove what is left over.
-
-    Members are granted by `grant`, afterwards: then the views are as they have to be.
-
-    Raises:
-        UndeclaredColumns: the map says nothing about a column.
-        ValueError: two relations have one name, or a name that BigQuery cannot quote.
-    """
-    statements = []
-    for name, role in roles.items():
-        dataset = dataset_of(name)
-        statements.append(
-            f"CREATE SCHEMA IF NOT EXISTS {_path(project, dataset)} OPTIONS "
-            f"(location={_text(location)}, description={_text(role.description)}, "
-            f"labels=[({_text(_LABEL)}, {_text(name)})])"
-        )
-        read = [relation for relation in relations if name in relation.readers]
-        names = [relation.name for relation in read]
-        if len(set(names)) < len(names):
-            twice = sorted({each for each in names if names.count(each) > 1})
-            raise ValueError(f"role {name} reads several tables that are called {', '.join(twice)}")
-        statements += [_view(project, relation, role, personal_data) for relation in read]
-        statements += [
-            f"DROP VIEW IF EXISTS {_path(project, dataset, view)}"
-            for view in sorted(found.views.get(dataset, frozenset()) - set(names))
-        ]
-    for dataset in sorted(set(found.views) - {dataset_of(name) for name in roles}):
-        statements += [
-            f"DROP VIEW IF EXISTS {_path(project, dataset, view)}"
-            for view in sorted(found.views[dataset])
-        ]
-        # Refused where somebody has put something else there, which is right.
-        statements.append(f"DROP SCHEMA IF EXISTS {_path(project, dataset)}")
-    return statements
 
 
 def revoke(
@@ -281,20 +227,6 @@ def readers_of_tags(
 # --- text ----------------------------------------------------------------------------------------
 
 
-def _view(project: str, relation: Relation, role: Role, personal_data: PersonalData) -> str:
-    columns = ", ".join(
-        _name(column.name)
-        if sees(role, column, personal_data)
-        else f"CAST(NULL AS {_type(column)}) AS {_name(column.name)}"
-        for column in relation.columns
-    )
-    return (
-        f"CREATE OR REPLACE VIEW {_path(project, dataset_of(role.name), relation.name)} "
-        f"OPTIONS (description={_text(relation.description)}) AS "
-        f"SELECT {columns} FROM {_path(project, *relation.place)}"
-    )
-
-
 def _members(
     roles: Mapping[str, Role], members: Mapping[str, Sequence[str]], place: str = CURRENT
 ) -> dict[str, frozenset[str]]:
@@ -307,11 +239,12 @@ def _members(
     return {dataset_of(name, place): frozenset(members.get(name, ())) for name in roles}
 
 
-def _type(column: Column) -> str:
-    return type_of(column.type, _DIALECT)
+def quoted(name: str) -> str:
+    """A name as a part of a statement.
 
-
-def _name(name: str) -> str:
+    Raises:
+        ValueError: BigQuery cannot quote it.
+    """
     if not name or _NO_NAME.search(name):
         raise ValueError(
             "a name with a backtick, a backslash or a control character cannot be quoted"
@@ -320,11 +253,7 @@ def _name(name: str) -> str:
 
 
 def _path(project: str, *names: str) -> str:
-    return ".".join([_name(project), *map(_name, names)])
-
-
-def _text(value: str) -> str:
-    return exp.Literal.string(value).sql(dialect=_DIALECT)
+    return ".".join([quoted(project), *map(quoted, names)])
 
 
 def _member(member: str) -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cdp.config.roles import load_roles
-from cdp.warehouse.engines.bigquery_protection import CURRENT
+from cdp.warehouse.engines.bigquery_protection import CURRENT, quoted
 from cdp.warehouse.engines.bigquery_rights import Rights, relation_of
 from cdp.warehouse.engines.bigquery_store import DIALECT, LABELS, BigQuery
 from cdp.warehouse.engines.schema_shelf import POINTER, POINTER_SAYS, SchemaShelf, Shown, inside
@@ -68,7 +68,7 @@ class BigQueryShelf(SchemaShelf):
         )
 
     def _quoted(self, name: str) -> str:
-        return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+        return quoted(name)
 
     def _type(self, name: str) -> str:
         return type_of(name, DIALECT)
