@@ -20,7 +20,8 @@ import pytest
 
 from cdp.warehouse.settings import load_settings
 from cdp.warehouse.store import SCHEMAS
-from tests.engines.test_whole_way_on_spark import differences, run, twins
+from tests.engines.alike import answers_alike
+from tests.engines.deliveries import IN_THE_SHOP, of_a_shop
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
@@ -55,6 +56,5 @@ def ours(client: Any) -> set[str]:
 
 
 def test_bigquery_answers_as_the_embedded_engine_does(tmp_path: Path, project: str) -> None:
-    embedded, there = twins(tmp_path, people=30)
-    seen = run(there, 0, CDP_TARGET="bigquery", CDP_BIGQUERY_PROJECT=project)
-    assert differences(run(embedded, 0), seen) == {}
+    there = {"CDP_TARGET": "bigquery", "CDP_BIGQUERY_PROJECT": project}
+    answers_alike(tmp_path, of_a_shop(30), IN_THE_SHOP[:2], there)

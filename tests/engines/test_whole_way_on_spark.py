@@ -1,8 +1,8 @@
 """The whole way on a lake: what readers find is what they find with the embedded engine.
 
-Full runs and increments with late and doubled rows. A small shop in a folder is for every change;
-the others take many minutes and are run by `make test-engines`: a larger shop, a wholesaler's order
-lines, a lake on S3, and a cluster whose two workers are processes of their own.
+Full runs and increments with late and doubled rows: of a shop, of a wholesaler's order lines, of a
+lake on S3, and on a cluster whose two workers are processes of their own. Each takes many minutes,
+so `make test-engines` runs them; what every change has to pass is `test_models_alike`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -20,63 +20,33 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
-from tests.engines.copying import difference
+from tests.engines.alike import answers_alike
 from tests.engines.deliveries import (
     AT_THE_WHOLESALER,
     IN_THE_SHOP,
-    OF_THE_MACHINE,
     Deliver,
     of_a_shop,
     of_a_wholesaler,
 )
 from tests.engines.small_spark import SMALL
-from tests.engines.the_way import the_way
 from tests.services.object_stores import Bucket
 from tests.services.ports import free_port
 from tests.services.real_data import DataSets
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-ROLE = "marketing"
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 
-def answers_alike(
+def on_a_lake(
     folder: Path,
     deliver: Deliver,
     moments: Sequence[str],
-    spark_conf: dict[str, str] = SMALL,
+    spark_conf: Mapping[str, str] = SMALL,
     config: Path | None = None,
     **environment: str,
 ) -> Path:
-    """Run the whole way on both engines at each moment and compare what is read after each; the
-    home of the lake."""
-    embedded, lake = folder / "embedded", folder / "lake"
-    of_both = {"CDP_MEMORY_LIMIT": "2GB"} | ({"CDP_CONFIG": str(config)} if config else {})
-    of_the_lake = {"CDP_TARGET": "spark", "CDP_SPARK_CONF": json.dumps(spark_conf), **environment}
-    for home in (embedded, lake):
-        home.mkdir()
-    expected = []
-    with the_way(embedded, ROLE, **of_both) as way:
-        for number, moment in enumerate(moments):
-            deliver(embedded, number)
-            expected.append(way.run(moment))
-    # One after the other: Spark alone fills a small machine.
-    with the_way(lake, ROLE, **of_both, **of_the_lake) as way:
-        for number, moment in enumerate(moments):
-            deliver(lake, number)
-            assert differences(expected[number], way.run(moment)) == {}, f"run {number}"
-    rows = {name: pq.read_metadata(path).num_rows for name, path in expected[-1].items()}
-    assert all(rows[name] for name in ("dim_profiles", "fct_orders", "fct_segment_memberships"))
-    return lake
-
-
-def differences(one: dict[str, Path], other: dict[str, Path]) -> dict[str, str]:
-    assert set(one) == set(other)
-    found = {
-        name: difference(pq.read_table(one[name]), pq.read_table(other[name]), OF_THE_MACHINE)
-        for name in one
-    }
-    return {name: told for name, told in found.items() if told}
+    """Compare the runs on a lake with the embedded engine's; the home of the lake."""
+    spark = {"CDP_TARGET": "spark", "CDP_SPARK_CONF": json.dumps(dict(spark_conf)), **environment}
+    return answers_alike(folder, deliver, moments, spark, config)
 
 
 @pytest.fixture
@@ -85,32 +55,22 @@ def engines(spark_settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("engines")
-def test_a_small_shop_on_a_lake_is_the_embedded_engines_in_full_and_after_late_rows(
-    tmp_path: Path,
-) -> None:
-    answers_alike(tmp_path, of_a_shop(30), IN_THE_SHOP[:2])
-
-
-@pytest.mark.engines
-@pytest.mark.usefixtures("engines")
 def test_a_shop_on_a_lake_is_the_embedded_engines_run_after_run(tmp_path: Path) -> None:
-    answers_alike(tmp_path, of_a_shop(150), IN_THE_SHOP, spark_conf={})
+    on_a_lake(tmp_path, of_a_shop(150), IN_THE_SHOP, spark_conf={})
 
 
-@pytest.mark.engines
 @pytest.mark.usefixtures("engines")
 def test_a_wholesaler_on_a_lake_is_the_embedded_engines_run_after_run(
     tmp_path: Path, real_data: DataSets
 ) -> None:
     lines = pq.read_table(real_data / "online_retail/order_lines.parquet")
     config = PROJECT_ROOT / "examples/online_retail"
-    answers_alike(tmp_path, of_a_wholesaler(lines), AT_THE_WHOLESALER, spark_conf={}, config=config)
+    on_a_lake(tmp_path, of_a_wholesaler(lines), AT_THE_WHOLESALER, spark_conf={}, config=config)
 
 
-@pytest.mark.engines
 @pytest.mark.usefixtures("engines")
 def test_a_lake_on_s3_answers_as_the_embedded_engine_does(tmp_path: Path, s3: Bucket) -> None:
-    home = answers_alike(
+    home = on_a_lake(
         tmp_path,
         of_a_shop(30),
         IN_THE_SHOP[:2],
@@ -123,13 +83,12 @@ def test_a_lake_on_s3_answers_as_the_embedded_engine_does(tmp_path: Path, s3: Bu
     assert not (home / "lake").exists()
 
 
-@pytest.mark.engines
 @pytest.mark.usefixtures("engines")
 def test_a_cluster_of_two_workers_answers_as_the_embedded_engine_does(tmp_path: Path) -> None:
     conf = {name: value for name, value in SMALL.items() if "adaptive" not in name}
     conf |= {"spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"}
     with cluster(tmp_path / "cluster") as master:
-        answers_alike(
+        on_a_lake(
             tmp_path, of_a_shop(30), IN_THE_SHOP[:2], spark_conf=conf, CDP_SPARK_MASTER=master
         )
 
