@@ -38,6 +38,32 @@ def reading(source: str, place: str = "") -> Iterator[None]:
         raise failure from None
 
 
+class LoadingFailed(RuntimeError):
+    """What was read could not be loaded into the inbox; it waits on disk for the next run."""
+
+
+@contextmanager
+def loading(source: str) -> Iterator[None]:
+    """Around loading into tables: what an engine says of rows is told to nobody.
+
+    Raises:
+        LoadingFailed: nothing of it is lost.
+    """
+    failure: LoadingFailed | None = None
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a row
+        *_, root = _chain(error)
+        number = getattr(root, "errno", None)
+        failure = LoadingFailed(
+            f"source {source}: loading it into the warehouse ended with {type(root).__name__}"
+            f"{f' {number}' if number else ''} (its text may hold values of rows, and is told "
+            "nowhere); what was read waits on this machine, and the next run loads it"
+        )
+    if failure is not None:
+        raise failure from None
+
+
 def _told(error: BaseException, source: str, place: str) -> BaseException:
     """What to raise for an error that a reader ended with.
 

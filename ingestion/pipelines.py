@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from dlt.common.runtime.collector_base import Collector
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.settings import Settings
 from ingestion.cursor_bounds import is_ahead
-from ingestion.failures import reading
+from ingestion.failures import loading, reading
 from ingestion.inbox import drop_trace, drop_unfinished, inbox_schema, inbox_url, pipeline_name
 
 
@@ -180,8 +180,7 @@ def finish_pending(running: dlt.Pipeline, source: str, settings: Settings) -> bo
     while running.has_pending_data:
         had_any = True
         with _leaving_nothing(source, settings):
-            running.normalize()
-            running.load()
+            _load(running, source, settings)
     return had_any
 
 
@@ -197,6 +196,12 @@ def extract_and_load(
         with reading(source):
             running.extract(list(resources), loader_file_format="parquet")
         reached("landing.after_extract")
+        _load(running, source, settings)
+
+
+def _load(running: dlt.Pipeline, source: str, settings: Settings) -> None:
+    """Load what is extracted. A file system says nothing of rows where it fails."""
+    with loading(source) if settings.inbox is None else nullcontext():
         running.normalize()
         running.load()
 

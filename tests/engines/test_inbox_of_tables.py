@@ -15,6 +15,7 @@ from cdp.demo import generate
 from cdp.warehouse.runs import begin_run
 from cdp.warehouse.store import Warehouse
 from ingestion import promotion
+from ingestion.failures import LoadingFailed
 from ingestion.landing import land
 from tests.engines.fake_snowflake import connection_settings, patched
 
@@ -62,6 +63,22 @@ def _account(warehouse: Warehouse) -> tuple[int, int]:
     """Rows read and landed by the one load."""
     ((read, landed),) = warehouse.rows("SELECT rows_read, rows_landed FROM raw.loads")
     return read, landed
+
+
+def test_a_loading_that_fails_tells_no_value_and_is_done_again(warehouse: Warehouse) -> None:
+    # A table that dlt finds with a type that no load's id is of.
+    warehouse.execute(f'CREATE SCHEMA inbox_{SOURCE}; CREATE TABLE inbox_{SOURCE}."reads" (x DATE)')
+    warehouse.execute(f'ALTER TABLE inbox_{SOURCE}."reads" ADD COLUMN load_id BIGINT')
+    with pytest.raises(LoadingFailed) as failed:
+        land(SOURCE, warehouse, begin_run(warehouse, "first", "test"))
+    assert f"source {SOURCE}: loading it into the warehouse ended with" in str(failed.value)
+    assert "Could not convert" not in str(failed.value)
+    assert failed.value.__cause__ is None
+    warehouse.execute(
+        f'ALTER TABLE inbox_{SOURCE}."reads" ALTER COLUMN load_id SET DATA TYPE VARCHAR'
+    )
+    report = land(SOURCE, warehouse, begin_run(warehouse, "second", "test"))
+    assert report.rows_landed == _raw(warehouse)[0] > 0
 
 
 def test_what_waits_is_promoted_once_whatever_is_killed(warehouse: Warehouse) -> None:
