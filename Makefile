@@ -23,7 +23,7 @@ demo: .venv/ready ## Generate a shop, run the whole way, show its segments (PEOP
 test: .venv/ready ## Run the tests (ARGS="-k word" for some of them)
 	@$(BIN)/python -m pytest -m "not kill and not engines" $(ARGS)
 
-test-engines: .venv/engines ## Run a whole shop on Spark beside DuckDB: in a folder, on S3, on a cluster
+test-engines: .venv/engines ## Run a whole shop beside DuckDB: on Spark (a folder, S3, a cluster), on fakesnow
 	@$(BIN)/python -m pytest -m engines $(ARGS)
 
 test-kill: .venv/ready ## Run the long sweeps that kill processes hundreds of times

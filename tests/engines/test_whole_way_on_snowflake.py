@@ -4,7 +4,8 @@ Belongs here: the main job from sources to a published set, on fakesnow and on D
 by row. Does not belong here: models one by one (`test_snowflake_models`), kills
 (`test_sets_on_snowflake`, `test_inbox_of_tables`).
 
-What fakesnow does not execute is named in `fake_snowflake.HANDED_AROUND`.
+What fakesnow does not execute is named in `fake_snowflake.HANDED_AROUND`. Minutes long: run by
+`make test-engines`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tests.engines.fake_snowflake import (
 )
 from tests.engines.the_way import served
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 ROLE = "marketing"
 PEOPLE = 30
@@ -99,7 +100,6 @@ def test_what_is_said_not_to_be_executed_is_not_and_nothing_else(shop: Shop) -> 
     assert shop.around.kinds() | FOR_A_SECOND_SET == set(HANDED_AROUND)
 
 
-@pytest.mark.engines
 def test_readers_find_it_after_late_files_and_files_told_again(shop: Shop) -> None:
     shop.run(1)
     assert shop.differences() == {}
