@@ -90,7 +90,7 @@ def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None
     now = utc_now()
     with warehouse.transaction() as session:
         found = session.rows(
-            "SELECT as_of, started_at FROM governance.runs WHERE run_id = ?", [run_id]
+            "SELECT as_of, started_at, status FROM governance.runs WHERE run_id = ?", [run_id]
         )
         again = found[0] if found else None
         session.execute(
@@ -100,28 +100,37 @@ def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None
         )
         number = session.scalar("SELECT coalesce(max(run_number), 0) + 1 FROM governance.runs")
         as_of = again[0] if again else (settings.as_of or now)
-        if again:
+        told = {
+            "run_number": number,
+            "run_id": run_id,
+            "as_of": as_of,
+            "started_at": again[1] if again else now,
+            "finished_at": None,
+            "status": "running",
+            "trigger": trigger,
+            "logic_hash": logic or logic_hash(settings),
+            "landing_high_water": None,
+            "published_set": None,
+            "timezone": settings.timezone,
+            "base_currency": settings.base_currency,
+            "default_country": settings.default_country,
+            "internal_networks": ",".join(settings.internal_networks),
+            "internal_email_domains": ",".join(settings.internal_email_domains),
+        }
+        if any(status != "published" for *_, status in found):
+            # In one statement, as some engines commit each: a kill must not lose its first `as_of`.
             # What a run of this id has published stays on record: recorded tables go by it.
+            changed = ", ".join(f"{name} = ?" for name in told)
             session.execute(
-                "DELETE FROM governance.runs WHERE run_id = ? AND status <> 'published'", [run_id]
+                f"UPDATE governance.runs SET {changed} WHERE run_id = ? AND status <> 'published'",
+                [*told.values(), run_id],
             )
-        session.execute(
-            "INSERT INTO governance.runs VALUES "
-            "(?, ?, ?, ?, NULL, 'running', ?, ?, NULL, NULL, ?, ?, ?, ?, ?)",
-            [
-                number,
-                run_id,
-                as_of,
-                again[1] if again else now,
-                trigger,
-                logic or logic_hash(settings),
-                settings.timezone,
-                settings.base_currency,
-                settings.default_country,
-                ",".join(settings.internal_networks),
-                ",".join(settings.internal_email_domains),
-            ],
-        )
+        else:
+            session.execute(
+                f"INSERT INTO governance.runs ({', '.join(told)}) "
+                f"VALUES ({', '.join('?' * len(told))})",
+                list(told.values()),
+            )
     return Run(number, run_id, as_of, again[1] if again else now, trigger)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 
 from cdp.config.personal_data import CLASSES
+from cdp.warehouse.engines.schema_shelf import SchemaShelf, Shown
 from cdp.warehouse.published import published
 from cdp.warehouse.publishing import PublishRefused, publish, recover_publication
 from cdp.warehouse.settings import PROJECT_ROOT, load_settings
@@ -261,3 +262,47 @@ def test_the_newest_sets_are_kept_and_views_read_one_set_alone(
     for (dataset, _), query in cloud.views.items():
         if dataset == "serving_analyst":
             assert "UNION ALL" not in query
+
+
+def test_a_role_comes_with_its_members_and_goes_with_them_from_every_set(
+    shop: Shop, cloud: DuckBigQuery
+) -> None:
+    roles = shop.warehouse.settings.config / "roles.yml"
+    sales = ROLES + "  sales: {description: Sells., shows: [], core: [segments.segment_sizes]}\n"
+    roles.write_text(sales)
+    members = {**MEMBERS, "sales": ["user:lea@acme.com"]}
+    shop.warehouse.settings = shop.warehouse.settings.model_copy(
+        update={"bigquery_members": members}
+    )
+    # The set before this one has no such role.
+    shop.publish()
+    (theirs,) = [name for name in shop.schemas() if name.endswith("_sales")]
+    assert cloud.members("serving_sales") == cloud.members(theirs) == {"lea@acme.com"}
+    roles.write_text(ROLES)
+    shop.warehouse.settings = shop.warehouse.settings.model_copy(
+        update={"bigquery_members": MEMBERS}
+    )
+    shop.publish()
+    assert theirs in shop.schemas()
+    assert cloud.members(theirs) == set()
+    assert "serving_sales" not in cloud.datasets
+
+
+def test_a_dataset_that_only_begins_like_a_set_is_left_alone(
+    shop: Shop, cloud: DuckBigQuery
+) -> None:
+    foreign = {"set_top_box", "set_up", "set_2026"}
+    for name in foreign:
+        shop.warehouse.execute(f"CREATE SCHEMA {name}")
+    recover_publication(shop.warehouse)
+    shop.publish()
+    assert foreign <= set(cloud.datasets)
+
+
+def test_a_column_of_another_type_than_it_was_is_read_as_what_it_is(shop: Shop) -> None:
+    shelf = shelf_of(shop.warehouse)
+    assert isinstance(shelf, SchemaShelf)
+    column = Shown("age", "INT64", "")
+    assert shelf._shown(column, "INT64") == "one.`age`"
+    assert shelf._shown(column, None) == "CAST(NULL AS INT64) AS `age`"
+    assert shelf._shown(column, "STRING") == "SAFE_CAST(one.`age` AS INT64) AS `age`"

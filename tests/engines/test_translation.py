@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from cdp.warehouse.engines.translation import translated, type_of
+from cdp.warehouse.engines.translation import literal_text, translated, type_of
 
 DIALECTS = ["spark", "snowflake", "bigquery"]
 
@@ -150,6 +150,25 @@ def test_a_moment_of_snowflake_has_no_zone_whatever_the_account_says() -> None:
     assert said == "CREATE TABLE t (a TIMESTAMPNTZ)"
     said = one("SELECT ?", [datetime(2024, 2, 29)], "snowflake")
     assert said == "SELECT CAST('2024-02-29 00:00:00' AS TIMESTAMPNTZ)"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "said"),
+    [
+        ("spark", "CAST('2024-02-29 00:00:00' AS TIMESTAMP)"),
+        ("snowflake", "CAST('2024-02-29 00:00:00' AS TIMESTAMPNTZ)"),
+        # A DATETIME is taken by no column of moments.
+        ("bigquery", "CAST('2024-02-29 00:00:00' AS TIMESTAMP)"),
+    ],
+)
+def test_a_moment_that_is_inserted_is_of_the_type_of_its_column(dialect: str, said: str) -> None:
+    assert literal_text(datetime(2024, 2, 29), dialect) == said
+
+
+def test_a_name_that_snowflake_reserves_goes_in_quotation_marks() -> None:
+    said = one("CREATE TABLE t (trigger TEXT, rows BIGINT, n BIGINT)", None, "snowflake")
+    assert said == 'CREATE TABLE t ("TRIGGER" VARCHAR, "ROWS" BIGINT, n BIGINT)'
+    assert one("SELECT r.rows FROM t AS r", None, "snowflake") == 'SELECT r."ROWS" FROM t AS r'
 
 
 def test_a_quoted_name_is_the_one_that_snowflake_makes_of_an_unquoted_one() -> None:

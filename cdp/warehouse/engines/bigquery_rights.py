@@ -6,7 +6,7 @@ not belong here: what is to change (`bigquery_protection`), when (`bigquery_shel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cdp.config.personal_data import Column, PersonalData
@@ -56,10 +56,15 @@ class Rights:
             there.access_entries = [AccessEntry.from_api_repr(entry) for entry in wanted]
             self._house.client.update_dataset(there, ["access_entries"])
 
-    def admit(self, roles: Mapping[str, Role], place: str) -> None:
-        """Let the members of the roles read their views at a place, and nobody else."""
-        declared = self._settings.bigquery_members
-        datasets = {protection.dataset_of(name, place) for name in roles}
+    def admit(self, roles: Mapping[str, Role], place: str, gone: Collection[str] = ()) -> None:
+        """Let the members of the roles read their views at a place, and nobody else.
+
+        Args:
+            gone: roles that have views there and are declared no more: nobody reads those.
+        """
+        members = self._settings.bigquery_members
+        declared = {name: each for name, each in members.items() if name in roles}
+        datasets = {protection.dataset_of(name, place) for name in (*roles, *gone)}
         found = Found(members={each: self._members(each) for each in sorted(datasets)})
         with self._house.session() as session:
             for statement in (

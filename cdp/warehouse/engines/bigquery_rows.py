@@ -22,7 +22,8 @@ _OF_DUCKDB = {
     "FLOAT64": "DOUBLE",
     "BOOL": "BOOLEAN",
     "BYTES": "BLOB",
-    "DATETIME": "TIMESTAMP",
+    # Compares with no moment of a model, so a declared one must not be taken for it.
+    "DATETIME": "MOMENT OF NO ZONE",
     "NUMERIC": "DECIMAL(38,9)",
     # What a HUGEINT is made of here (see `translation`).
     "BIGNUMERIC": "HUGEINT",

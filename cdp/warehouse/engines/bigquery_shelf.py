@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cdp.config.roles import load_roles
@@ -26,7 +27,8 @@ from cdp.warehouse.store import Session, Table, Warehouse
 if TYPE_CHECKING:
     from google.cloud.bigquery import SchemaField
 
-    from cdp.warehouse.shelf import Offer
+    from cdp.warehouse.model_catalogue import Catalogue
+    from cdp.warehouse.shelf import Offer, ServedTable
 
 _LONGEST_COMMENT = 1024
 """What the description of a column may hold."""
@@ -104,6 +106,9 @@ class BigQueryShelf(SchemaShelf):
             f"OPTIONS (description={self._text(description)}) AS {query}"
         )
 
+    def _tried_as(self, expression: str, kind: str) -> str:
+        return f"SAFE_CAST({expression} AS {kind})"
+
     def _schemas(self) -> list[str]:
         return sorted(each.dataset_id.lower() for each in self.house.client.list_datasets())
 
@@ -131,6 +136,11 @@ class BigQueryShelf(SchemaShelf):
     def _path(self, *names: str) -> str:
         return ".".join([str(self.house.settings.bigquery_project), *names])
 
+    def served(self, names: Sequence[Table], catalogue: Catalogue) -> list[ServedTable]:
+        # A view may read beside itself only what its own dataset is let in to, and a dataset lets
+        # itself in to nothing: what is a view in the warehouse is copied into the set.
+        return [replace(each, view_sql=None) for each in super().served(names, catalogue)]
+
     # --- rights ------------------------------------------------------------------------------
 
     def _protect(self, place: str, offer: Offer) -> None:
@@ -153,14 +163,16 @@ class BigQueryShelf(SchemaShelf):
             for role in set(self._roles_of(place)) & set(roles):
                 self._rights.let_in(f"{place}_{role}", [role], CURRENT)
         super()._turn_views(sets)
-        declared = {
-            name: role for name, role in load_roles(self.house.settings).items() if name in roles
-        }
-        self._rights.admit(declared, CURRENT)
+        declared = load_roles(self.house.settings)
+        self._rights.admit({name: declared[name] for name in roles if name in declared}, CURRENT)
         for name in self.names():
             place = self.place_of(name)
-            there = set(self._roles_of(place))
-            self._rights.admit({n: r for n, r in declared.items() if n in there}, place)
+            there = self._roles_of(place)
+            self._rights.admit(
+                {role: declared[role] for role in there if role in declared},
+                place,
+                gone=[role for role in there if role not in declared],
+            )
 
     def swap(self, set_name: str) -> None:
         super().swap(set_name)

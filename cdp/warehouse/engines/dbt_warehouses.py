@@ -192,6 +192,8 @@ def snowflake_kind(error: Exception) -> str | None:
     state = str(getattr(error, "sqlstate", None))
     # What is said of a name that is not there, or of a statement's text, is of no row.
     of_statements = state.startswith("42") or state == "02000"
+    # Among rows whatever its state: "duplicate row" has that of a statement, and quotes the row.
+    of_statements = of_statements and (getattr(error, "errno", None) or 0) < 100_000
     if not type(error).__module__.startswith("snowflake.") or of_statements:
         return None
     return f"Snowflake's error {getattr(error, 'errno', None)}"

@@ -16,6 +16,7 @@ beside a view of another.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -46,6 +47,10 @@ POINTER = "serving.current_set"
 POINTER_SAYS = "One row: the set that readers are pointed at, and what it says of itself."
 SET = "set_"
 ROLE = "serving_"
+
+_NAME = re.compile(SET + r"(\d{8,})_([a-z0-9]+)(?:_(\d+))?(?:_[a-z][a-z0-9_]*)?")
+"""The schema of a set or of a role's part of it: the run's number and its id, and another number
+where the set was made again."""
 
 ABOUT = ("about_freshness", "about_publication")
 """What each role finds beside its tables."""
@@ -168,11 +173,9 @@ class SchemaShelf(Shelf):
     def names(self) -> Collection[str]:
         found = {}
         for schema in self._schemas():
-            if schema.startswith(SET):
-                number, plain, *rest = schema.removeprefix(SET).split("_")
-                # A set that is made again has a number at its end; a role's part has its name.
-                again = f"-{rest[0]}" if rest and rest[0].isdigit() else ""
-                found[f"{number}-{plain}{again}"] = True
+            # Whatever else begins alike is somebody's own.
+            if named := _NAME.fullmatch(schema):
+                found["-".join(part for part in named.groups() if part)] = True
         return list(found)
 
     def new_name(self, run: Run) -> str:
@@ -349,17 +352,25 @@ class SchemaShelf(Shelf):
         there = self._columns_of(schema, name)
         if there is None:
             return None
-        known = {each.name for each in there}
-        shown = ", ".join(
-            f"one.{self._quoted(each.name)}"
-            if each.name in known
-            else f"CAST(NULL AS {each.type}) AS {self._quoted(each.name)}"
-            for each in columns
-        )
+        known = {each.name: each.type for each in there}
+        shown = ", ".join(self._shown(each, known.get(each.name)) for each in columns)
         return (
             f"SELECT {shown} FROM {schema}.{self._quoted(name)} AS one CROSS JOIN "
             f"(SELECT 1 AS here FROM {POINTER} WHERE set_name = {self._text(set_name)}) AS pointer"
         )
+
+    def _shown(self, column: Shown, there: str | None) -> str:
+        """A column of a set among the branches of a view, which are alike."""
+        name = self._quoted(column.name)
+        if there == column.type:
+            return f"one.{name}"
+        if there is None:
+            return f"CAST(NULL AS {column.type}) AS {name}"
+        return f"{self._tried_as(f'one.{name}', column.type)} AS {name}"
+
+    def _tried_as(self, expression: str, kind: str) -> str:
+        """An expression as another type; null where its value is none of that."""
+        return f"TRY_CAST({expression} AS {kind})"
 
     # --- taking away -------------------------------------------------------------------------
 

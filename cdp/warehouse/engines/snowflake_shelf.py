@@ -111,6 +111,10 @@ class SnowflakeShelf(SchemaShelf):
             + f"AS {query}"
         )
 
+    def _tried_as(self, expression: str, kind: str) -> str:
+        # It tries texts alone.
+        return f"TRY_CAST(TO_VARCHAR({expression}) AS {kind})"
+
     def _schemas(self) -> list[str]:
         told = self._told(f"SHOW SCHEMAS IN DATABASE {self._database}")
         return [str(row["name"]).lower() for row in told]

@@ -30,7 +30,7 @@ from cdp.warehouse.engines.dbt_warehouses import (
 )
 from cdp.warehouse.engines.desk import desk_of, empty_spill
 from cdp.warehouse.engines.translated_session import StatementFailed, TranslatedSession
-from cdp.warehouse.engines.translation import translated
+from cdp.warehouse.engines.translation import literal_text, translated
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import (
     SCHEMAS,
@@ -64,9 +64,10 @@ class SnowflakeSession(TranslatedSession):
 
     dialect = DIALECT
 
-    def __init__(self, connection: SnowflakeConnection, made: set[str]) -> None:
+    def __init__(self, connection: SnowflakeConnection, made: set[str], spill: Path) -> None:
         super().__init__(made)
         self.connection = connection
+        self._spill = spill
         self._in_transaction = False
 
     def run(self, statement: str) -> None:
@@ -127,14 +128,16 @@ class SnowflakeSession(TranslatedSession):
         import pyarrow.parquet
 
         self.run(f"CREATE OR REPLACE TEMPORARY STAGE {_STAGE}")
-        # A file of rows, which nobody else on this machine may read and nothing may leave behind.
-        with tempfile.TemporaryDirectory() as folder:
+        # A file of rows, which nobody else on this machine may read. What a kill leaves of it goes
+        # when the warehouse is next opened.
+        with tempfile.TemporaryDirectory(dir=self._spill) as folder:
             path = Path(folder) / f"{table}.parquet"
             pyarrow.parquet.write_table(rows, path)
             self.run(f"PUT 'file://{path}' @{_STAGE} OVERWRITE = TRUE AUTO_COMPRESS = FALSE")
         self.run(
             f"COPY INTO {table} FROM @{_STAGE} "
-            "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) "
+            "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE "
+            "NULL_IF = ()) "
             "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
         )
         self.run(f"DROP STAGE {_STAGE}")
@@ -183,6 +186,7 @@ class SnowflakeWarehouse(Warehouse):
         super().__init__(settings)
         self.failures = (Error, StatementFailed)
         self._login = snowflake_login(settings)
+        self._spill = empty_spill(settings)
         self._made: set[str] = set()
         """Statements that have made a table where it was missing; nobody else takes one away."""
         self._idle: list[SnowflakeConnection] = []
@@ -190,7 +194,7 @@ class SnowflakeWarehouse(Warehouse):
 
     @cached_property
     def _instance(self) -> duckdb.DuckDBPyConnection:
-        return desk_of(self.settings, empty_spill(self.settings))
+        return desk_of(self.settings, self._spill)
 
     def desk(self) -> duckdb.DuckDBPyConnection:
         return self._instance.cursor()
@@ -203,6 +207,8 @@ class SnowflakeWarehouse(Warehouse):
             **self._login,
             schema=HOME,
             autocommit=True,
+            # While models are built, for hours it may be, the store's own connections are idle.
+            client_session_keep_alive=True,
             session_parameters={"TIMEZONE": "UTC", "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ"},
         )
 
@@ -215,7 +221,7 @@ class SnowflakeWarehouse(Warehouse):
             connection = self.connection()
             self._all.append(connection)
         try:
-            yield SnowflakeSession(connection, self._made)
+            yield SnowflakeSession(connection, self._made, self._spill)
         finally:
             self._idle.append(connection)
 
@@ -311,7 +317,7 @@ def _insertions(table: str, rows: Sequence[Sequence[Any]]) -> Iterator[str]:
     waiting: list[str] = []
     length = 0
     for row in rows:
-        values = ", ".join(_literal(value) for value in row)
+        values = ", ".join(literal_text(value, DIALECT) for value in row)
         if waiting and (length + len(values) > _LONGEST or len(waiting) >= _ROWS_OF_VALUES):
             yield begins + ", ".join(waiting)
             waiting, length = [], 0
@@ -319,8 +325,3 @@ def _insertions(table: str, rows: Sequence[Sequence[Any]]) -> Iterator[str]:
         length += len(values) + 4
     if waiting:
         yield begins + ", ".join(waiting)
-
-
-def _literal(value: Any) -> str:
-    (statement,) = translated("SELECT ?", DIALECT, [value])
-    return statement.removeprefix("SELECT ")

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from cdp.warehouse.engines.translation import literal, translated
+from cdp.warehouse.engines.translation import literal_text, translated
 from cdp.warehouse.store import Left, Parameters, Session
 
 _IF_MISSING = "CREATE TABLE IF NOT EXISTS"
@@ -82,7 +82,7 @@ class TranslatedSession(Session):
             return
         if len(rows) <= _AS_LITERALS:
             values = ", ".join(
-                "(" + ", ".join(literal(value).sql(dialect=self.dialect) for value in row) + ")"
+                "(" + ", ".join(literal_text(value, self.dialect) for value in row) + ")"
                 for row in rows
             )
             if len(values) <= _LONGEST:

@@ -161,6 +161,19 @@ def _inner_first(tree: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
     return list(tree.find_all(kind))[::-1]
 
 
+RESERVED_BY_SNOWFLAKE = frozenset(
+    """
+    ACCOUNT ALL ALTER AND ANY AS BETWEEN BY CASE CAST CHECK COLUMN CONNECT CONNECTION CONSTRAINT
+    CREATE CROSS CURRENT CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER DATABASE DELETE
+    DISTINCT DROP ELSE EXISTS FALSE FOLLOWING FOR FROM FULL GRANT GROUP GSCLUSTER HAVING ILIKE IN
+    INCREMENT INNER INSERT INTERSECT INTO IS ISSUE JOIN LATERAL LEFT LIKE LOCALTIME LOCALTIMESTAMP
+    MINUS NATURAL NOT NULL OF ON OR ORDER ORGANIZATION QUALIFY REGEXP REVOKE RIGHT RLIKE ROW ROWS
+    SAMPLE SCHEMA SELECT SET SOME START TABLE TABLESAMPLE THEN TO TRIGGER TRUE TRY_CAST UNION UNIQUE
+    UPDATE USING VALUES VIEW WHEN WHENEVER WHERE WITH
+    """.split()  # noqa: SIM905
+)
+"""Names that it takes in quotation marks alone, by its reference of reserved keywords."""
+
 _CODE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 """A character by its number in a pattern."""
 
@@ -169,8 +182,9 @@ def _of_snowflake(tree: exp.Expr) -> exp.Expr:
     """What is Snowflake's alone: names in capitals, bytes of a text, patterns without flags."""
     for name in tree.find_all(exp.Identifier):
         # Whoever made it wrote it without quotes, which turns it up.
-        if name.args.get("quoted"):
+        if name.args.get("quoted") or name.this.upper() in RESERVED_BY_SNOWFLAKE:
             name.set("this", name.this.upper())
+            name.set("quoted", True)
     for encoded in list(tree.find_all(exp.Encode)):
         encoded.replace(exp.func("TO_BINARY", encoded.this.copy(), exp.Literal.string("UTF-8")))
     for taken in tree.find_all(exp.RegexpExtract):
@@ -225,6 +239,11 @@ def type_of(name: str, dialect: str) -> str:
     """A type of DuckDB's as a dialect names it."""
     holder = exp.Cast(this=exp.null(), to=exp.DataType.build(name, dialect="duckdb"))
     return str(_typed(holder, dialect).args["to"].sql(dialect=dialect))
+
+
+def literal_text(value: Any, dialect: str) -> str:
+    """A value as a part of a statement, of the type that the dialect's tables keep it in."""
+    return str(_typed(exp.select(literal(value)), dialect).sql(dialect)).removeprefix("SELECT ")
 
 
 def literal(value: Any) -> exp.Expr:

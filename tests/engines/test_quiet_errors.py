@@ -1,0 +1,28 @@
+"""What an engine says of a statement is told, and what it says of rows is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdp.warehouse.engines.dbt_warehouses import snowflake_kind
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "told"),
+    [
+        (2003, "42S02", None),
+        (1003, "42000", None),
+        # "Duplicate row detected during DML action. Row Values: [...]"
+        (100090, "42P18", "Snowflake's error 100090"),
+        (100038, "22018", "Snowflake's error 100038"),
+    ],
+    ids=["no such table", "no such syntax", "two rows for one", "no number"],
+)
+def test_an_error_of_snowflakes_among_rows_is_told_by_its_number(
+    number: int, state: str, told: str | None
+) -> None:
+    errors = pytest.importorskip(
+        "snowflake.connector.errors", reason="needs what `make engines` installs"
+    )
+    error = errors.ProgrammingError(msg="anna@example.com", errno=number, sqlstate=state)
+    assert snowflake_kind(error) == told
