@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cdp.warehouse.engines.bigquery_rows import as_declared
 from cdp.warehouse.engines.dbt_warehouses import snowflake_kind
+from cdp.warehouse.engines.translated_session import StatementFailed
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,14 @@ def test_an_error_of_snowflakes_among_rows_is_told_by_its_number(
     )
     error = errors.ProgrammingError(msg="anna@example.com", errno=number, sqlstate=state)
     assert snowflake_kind(error) == told
+
+
+@pytest.mark.parametrize("kind", ["INTEGER", "NUMERIC", "TIMESTAMP"])
+def test_a_value_that_is_none_of_its_column_is_not_told(kind: str) -> None:
+    bigquery = pytest.importorskip(
+        "google.cloud.bigquery", reason="needs what `make engines` installs"
+    )
+    with pytest.raises(StatementFailed, match="for column age") as told:
+        as_declared([["anna@example.com"]], [bigquery.SchemaField("age", kind)])
+    assert "anna" not in str(told.value)
+    assert told.value.__cause__ is None

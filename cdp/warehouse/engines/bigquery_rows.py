@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from cdp.warehouse.engines.translated_session import StatementFailed
+
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, QueryJob, SchemaField, TableReference
 
@@ -76,9 +78,14 @@ def as_declared(rows: Sequence[Sequence[Any]], fields: Sequence[SchemaField]) ->
     made = {}
     for field, values in zip(fields, columns, strict=True):
         kind = _OF_ARROW[field.field_type]
-        if pa.types.is_decimal(kind):
-            values = tuple(None if each is None else Decimal(each) for each in values)
-        made[field.name] = pa.array(values, kind)
+        try:
+            if pa.types.is_decimal(kind):
+                values = tuple(None if each is None else Decimal(each) for each in values)
+            made[field.name] = pa.array(values, kind)
+        except (pa.ArrowException, ArithmeticError, ValueError) as error:
+            raise StatementFailed(
+                f"a value for column {field.name} is no {field.field_type}: {type(error).__name__}"
+            ) from None
     return pa.table(made)
 
 
