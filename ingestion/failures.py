@@ -8,7 +8,7 @@ kept out, which are no failures (`judging`).
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -49,13 +49,14 @@ def loading(source: str) -> Iterator[None]:
     Raises:
         LoadingFailed: nothing of it is lost.
     """
-    failure: LoadingFailed | None = None
+    failure: BaseException | None = None
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a row
-        *_, root = _chain(error)
+        chain = list(_chain(error))
+        root = chain[-1]
         number = getattr(root, "errno", None)
-        failure = LoadingFailed(
+        failure = _of_a_program(chain) or LoadingFailed(
             f"source {source}: loading it into the warehouse ended with {type(root).__name__}"
             f"{f' {number}' if number else ''} (its text may hold values of rows, and is told "
             "nowhere); what was read waits on this machine, and the next run loads it"
@@ -71,13 +72,17 @@ def _told(error: BaseException, source: str, place: str) -> BaseException:
     and files become sentences: their own texts may hold rows, addresses with keys, or passwords.
     """
     chain = list(_chain(error))
+    return _of_a_program(chain) or SourceFailed(f"source {source}: {_sentence(chain, place)}")
+
+
+def _of_a_program(chain: Sequence[BaseException]) -> BaseException | None:
+    """An error of this project, or a fault of a program, in the way to an error; it stays."""
     for each in chain:
         if type(each).__module__.partition(".")[0] in ("ingestion", "cdp"):
             return each
     root = chain[-1]
-    if isinstance(root, ImportError | AttributeError | TypeError | LookupError | AssertionError):
-        return root
-    return SourceFailed(f"source {source}: {_sentence(chain, place)}")
+    faults = ImportError | AttributeError | TypeError | LookupError | AssertionError
+    return root if isinstance(root, faults) else None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

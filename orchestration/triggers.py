@@ -72,7 +72,9 @@ def landing_folders(deployment: Deployment) -> dg.SensorDefinition:
         except WarehouseBusy:
             return dg.SkipReason("A run holds the warehouse.")
         if not news:
-            context.update_cursor(seen)
+            # Of what is there now too: a folder that was away for a moment has news.
+            if _seen(deployment, watched, instance) == seen:
+                context.update_cursor(seen)
             return dg.SkipReason("No new complete file in any landing folder.")
         return dg.SensorResult(
             run_requests=[dg.RunRequest(tags={"tributary/news": ",".join(news)[:60]})]

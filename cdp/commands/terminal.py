@@ -152,10 +152,11 @@ def _failures_of_landing() -> dict[type[Exception], Exit]:
     """What landing raises; nothing where this process has landed nothing, to import no more."""
     if "ingestion.promotion" not in sys.modules:
         return {}
-    from ingestion.failures import SourceFailed
+    from ingestion.failures import LoadingFailed, SourceFailed
     from ingestion.promotion import DoesNotReconcile
 
-    return {SourceFailed: Exit.FAILED, DoesNotReconcile: Exit.FAILED}
+    failures = (SourceFailed, LoadingFailed, DoesNotReconcile)
+    return dict.fromkeys(failures, Exit.FAILED)
 
 
 def _wrong_setting(error: ValidationError) -> CommandFailed:

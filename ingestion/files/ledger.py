@@ -86,8 +86,9 @@ def list_files(source: Source, stream: Stream, settings: Settings) -> list[Found
         found = _in_bucket(place, pattern, credentials(source, settings))
     else:
         found = _in_folder(place, pattern)
-    listed = (each for each in found if not _UNFINISHED.search(each.path))
-    return sorted(listed, key=lambda each: each.path)
+    # A pattern with more than one `**` finds a file in more than one way.
+    listed = {each.path: each for each in found if not _UNFINISHED.search(each.path)}
+    return [listed[path] for path in sorted(listed)]
 
 
 def _in_folder(folder: str, pattern: str) -> Iterator[FoundFile]:

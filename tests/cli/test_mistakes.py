@@ -11,7 +11,7 @@ from pydantic_settings import SettingsError
 
 from cdp.commands.terminal import Exit, explain
 from cdp.warehouse.manifest import DamagedSet
-from ingestion.failures import SourceFailed
+from ingestion.failures import LoadingFailed, SourceFailed
 from ingestion.promotion import DoesNotReconcile
 from tests.cli.command import cdp, complaint
 from tests.services.shop_run import ShopRun
@@ -22,6 +22,7 @@ from tests.services.shop_run import ShopRun
     [
         (SettingsError('error parsing value for field "x"'), Exit.WRONG_INPUT, "CDP_*"),
         (SourceFailed("source shop: it is away"), Exit.FAILED, "source shop: it is away"),
+        (LoadingFailed("source shop: loading it"), Exit.FAILED, "source shop: loading"),
         (DoesNotReconcile("read 2 rows, 1 landed"), Exit.FAILED, "read 2 rows"),
         (DamagedSet("core.duckdb is missing; publish again"), Exit.FAILED, "publish again"),
         (duckdb.CatalogException("Table x does not exist!\nCandidates: y"), Exit.FAILED, "Table x"),

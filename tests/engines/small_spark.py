@@ -2,7 +2,7 @@
 
 Belongs here: properties that cost a small test nothing of what it shows: what is compiled runs
 once, so compiling it well takes longer than running it. Does not belong here: anything that answers
-depend on. What runs with `make test-engines` has a session as a deployment has it.
+depend on. Two tests of `make test-engines` have a session as a deployment has it.
 """
 
 from __future__ import annotations

@@ -39,7 +39,15 @@ class Pair:
     def __init__(self, home: Path, spark: SparkSession, settings: Settings) -> None:
         self.home, self.spark, self.settings = home, spark, settings
         self.models = Models(settings, generate(settings))
+        self.built = 0
         two_runs.land_the_shop(home, PEOPLE)
+
+    def build_up_to(self, number: int) -> None:
+        """Build the runs that have not been built yet, the first of them published."""
+        while self.built < number:
+            if self.built:
+                two_runs.publish(self.home, self.built)
+            self.build(self.built + 1)
 
     def build(self, number: int, *, full_refresh: bool = False) -> None:
         """Build a run on both. The record of runs is copied before one is published."""
@@ -48,6 +56,7 @@ class Pair:
             copy_in(self.spark, name, rows)
         if number == 1:
             self.models.seed()
+        self.built = number
         silent: Any = _Silent()
         run = self.run_of(number)
         for stage in STAGES[1:]:
@@ -93,25 +102,26 @@ def pair(
 
 
 def test_every_model_has_the_same_rows_in_a_full_build(pair: Pair) -> None:
-    pair.build(1)
+    pair.build_up_to(1)
     assert pair.differences() == {}
 
 
 def test_every_model_has_the_same_rows_after_late_rows_and_rows_told_again(pair: Pair) -> None:
-    two_runs.publish(pair.home, 1)
-    pair.build(2)
+    pair.build_up_to(2)
     assert pair.differences() == {}
 
 
 @pytest.mark.engines
 def test_a_run_that_is_repeated_gives_the_same_rows(pair: Pair) -> None:
     """It takes back what the run before it has written and not published."""
+    pair.build_up_to(2)
     pair.build(2)
     assert pair.differences() == {}
 
 
 @pytest.mark.engines
 def test_a_rebuild_has_the_same_rows(pair: Pair) -> None:
+    pair.build_up_to(2)
     pair.build(2, full_refresh=True)
     assert pair.differences() == {}
 
@@ -119,6 +129,7 @@ def test_a_rebuild_has_the_same_rows(pair: Pair) -> None:
 def test_the_gate_on_spark_passes_what_was_built_and_refuses_a_member_that_is_gone(
     pair: Pair,
 ) -> None:
+    pair.build_up_to(2)
     lake = Lake(pair.settings, pair.spark)
     run = pair.run_of(2)
 
@@ -129,6 +140,9 @@ def test_the_gate_on_spark_passes_what_was_built_and_refuses_a_member_that_is_go
 
     assert failed() == set()
     memberships = "segments.fct_segment_memberships"
-    one = lake.rows(f"SELECT profile_id, segment_name FROM {memberships} LIMIT 1")[0]
+    one = lake.rows(
+        f"SELECT profile_id, segment_name FROM {memberships} WHERE exited_at IS NULL "
+        "ORDER BY profile_id, segment_name LIMIT 1"
+    )[0]
     lake.execute(f"DELETE FROM {memberships} WHERE profile_id = ? AND segment_name = ?", one)
-    assert failed() != set()
+    assert "has an open membership for every member by verdict" in failed()

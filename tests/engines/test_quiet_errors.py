@@ -7,6 +7,7 @@ import pytest
 from cdp.warehouse.engines.bigquery_rows import as_declared
 from cdp.warehouse.engines.dbt_warehouses import snowflake_kind
 from cdp.warehouse.engines.translated_session import StatementFailed
+from ingestion.failures import LoadingFailed, loading
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,13 @@ def test_a_value_that_is_none_of_its_column_is_not_told(kind: str) -> None:
         as_declared([["anna@example.com"]], [bigquery.SchemaField("age", kind)])
     assert "anna" not in str(told.value)
     assert told.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"), [(ImportError, ImportError), (OSError, LoadingFailed)], ids=str
+)
+def test_a_loading_that_fails_is_told_from_a_fault_of_a_program(
+    raised: type[Exception], told: type[Exception]
+) -> None:
+    with pytest.raises(told), loading("shop"):
+        raise raised("anna@example.com")

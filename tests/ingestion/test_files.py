@@ -89,6 +89,17 @@ def test_a_file_that_was_truncated_is_noticed_and_loses_nothing(landing: Landing
     assert landing.landed() == 5
 
 
+def test_a_file_that_a_pattern_finds_in_two_ways_is_read_once(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landing.put("a/b/c/one.ndjson", events(0, 5))
+    found = list(ledger._in_folder(str(landing.settings.landing_dir / "web"), "**/*/**/*.ndjson"))
+    assert len(found) > 1
+    monkeypatch.setattr(ledger, "_in_folder", lambda *_: iter(found))
+    report = landing.land()
+    assert (report.rows_read, report.rows_landed, report.rows_duplicate) == (5, 5, 0)
+
+
 def test_a_file_that_was_only_touched_is_not_read(landing: Landing) -> None:
     path = landing.put("a.ndjson", events(0, 2))
     landing.land()

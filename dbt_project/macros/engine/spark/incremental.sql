@@ -14,12 +14,10 @@
 {{ compiled_code }}
 keep('{{ kept }}', model(dbtObj(spark.table), spark))
         {%- endcall -%}
-    {%- elif not anew -%}
-        {#- Worked out once: a MERGE asks its source more than once. -#}
-        {%- do adapter.keep_rows(kept, compiled_code) -%}
+        {%- set query = 'select * from ' ~ kept -%}
+    {%- else -%}
+        {%- set query = compiled_code -%}
     {%- endif -%}
-    {%- set is_kept = model['language'] == 'python' or not anew -%}
-    {%- set query = 'select * from ' ~ kept if is_kept else compiled_code -%}
     {%- if anew -%}
         {%- set target_relation = spark_replace_table(former, query) -%}
     {%- else -%}
@@ -28,11 +26,15 @@ keep('{{ kept }}', model(dbtObj(spark.table), spark))
             {%- do get_assert_columns_equivalent(query) -%}
         {%- endif -%}
         {%- set columns = spark_columns_to_write(target_relation, query) -%}
+        {%- if model['language'] != 'python' -%}
+            {#- Worked out once: a MERGE asks its source more than once. -#}
+            {%- do adapter.keep_rows(kept, query) -%}
+        {%- endif -%}
         {%- call statement('main') -%}
-            {{ spark_change(target_relation, query, columns) }}
+            {{ spark_change(target_relation, 'select * from ' ~ kept, columns) }}
         {%- endcall -%}
     {%- endif -%}
-    {%- if is_kept -%}
+    {%- if model['language'] == 'python' or not anew -%}
         {%- do run_query('drop view if exists ' ~ kept) -%}
     {%- endif -%}
     {{ run_hooks(post_hooks) }}
