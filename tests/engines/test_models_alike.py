@@ -18,7 +18,7 @@ from cdp.warehouse.engines.lake import Lake
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import STAGES, Run
 from cdp.warehouse.settings import Settings
-from cdp.warehouse.store import open_warehouse
+from cdp.warehouse.store import SCHEMAS, open_warehouse
 from expectations.gates import validate
 from tests.engines import two_runs
 from tests.engines.copying import copy_in, difference
@@ -96,7 +96,7 @@ def pair(
     tmp_path_factory: pytest.TempPathFactory, spark: SparkSession, spark_settings: Settings
 ) -> Pair:
     made = Pair(tmp_path_factory.mktemp("pair"), spark, spark_settings)
-    for schema in ("raw", *STAGES[1:], "governance"):
+    for schema in SCHEMAS:
         spark.sql(f"create schema if not exists {schema}")
     return made
 
