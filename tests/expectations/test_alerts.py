@@ -17,6 +17,7 @@ from cdp.warehouse import alerts
 from cdp.warehouse.alerts import Alert, gate_closed, run_failed, send_alert
 from cdp.warehouse.settings import Settings, load_settings
 from tests.expectations.mail_server import MailServer, serving
+from tests.services.sleeping import waits_without_waiting
 
 SECRET_PATH = "/hooks/T0KEN-that-nobody-may-read"
 
@@ -77,9 +78,7 @@ def mail() -> Iterator[MailServer]:
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits that were asked for, none of which is made."""
-    asked: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time.sleep", asked.append)
-    return asked
+    return waits_without_waiting(monkeypatch)
 
 
 def settings(home: Path, **values: Any) -> Settings:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from ingestion.failures import SourceFailed
 from tests.ingestion.landing import Landing
 from tests.ingestion.test_rest_api import contact, declare
 from tests.services.contacts_api import TOKEN, ContactsApi, Fault
+from tests.services.sleeping import waits_without_waiting
 
 
 @pytest.fixture
@@ -33,9 +33,7 @@ def crm(tmp_path: Path, contacts_api: ContactsApi, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was waited for anything, without any waiting."""
-    asked: list[float] = []
-    monkeypatch.setattr(time, "sleep", asked.append)
-    return asked
+    return waits_without_waiting(monkeypatch)
 
 
 def told(number: int, more: bytes) -> bytes:
