@@ -29,7 +29,6 @@ NOT_EXECUTED = {
     "ALTER VIEW MODIFY COLUMN UNSET MASKING POLICY",
     "CREATE DATABASE ROLE",
     "CREATE MASKING POLICY",
-    "CREATE SECURE VIEW WITH MASKING POLICY",
     "DROP DATABASE ROLE",
     "DROP MASKING POLICY",
     "GRANT SELECT ON TABLE",
@@ -310,10 +309,6 @@ def test_no_name_and_no_description_becomes_a_part_of_a_statement(given: Declare
     """With any names, the statements are those of plain names but for what is quoted."""
     statements = protected(given)
     Account().run(statements)
-    statements += [
-        protection.masked_view("CDP", relation, "SELECT 1", given.personal_data)
-        for relation in given.relations
-    ]
     for statement in statements:
         for token in Snowflake().tokenize(statement):
             if token.token_type not in (
@@ -338,16 +333,6 @@ def test_an_odd_name_gives_the_tokens_of_a_plain_one(plain: str, odd: str) -> No
 
 
 shipped_map = shipped().personal_data
-
-
-def test_a_view_that_is_replaced_has_its_masks_from_the_start() -> None:
-    given = shipped()
-    (profiles,) = [each for each in given.relations if each.name == "dim_profiles"]
-    statement = protection.masked_view("CDP", profiles, "SELECT 1", given.personal_data)
-    masked = dict(re.findall(rf"({IDENTIFIER}) WITH MASKING POLICY ({PATH})", statement))
-    assert masked['"EMAIL"'] == '"CDP"."GOVERNANCE"."MASK_EMAIL_VARCHAR"'
-    assert masked['"BIRTH_DATE"'] == '"CDP"."GOVERNANCE"."MASK_BIRTH_DATE_DATE"'
-    assert '"PROFILE_ID"' not in masked
 
 
 def test_what_an_account_answers_is_read_as_what_was_made() -> None:
@@ -427,26 +412,10 @@ def test_the_condition_of_a_policy_gives_the_value_or_null(cursor: Any) -> None:
             assert cursor.fetchone() == (shown,), (policy, name)
 
 
-def nulls(relation: Relation) -> str:
-    """A query of the columns of a relation."""
-    return "SELECT " + ", ".join(f"NULL AS {column.name}" for column in relation.columns)
-
-
-def test_a_view_without_personal_columns_is_made(cursor: Any) -> None:
-    given = shipped()
-    (relation,) = [each for each in given.relations if each.name == "segment_sizes"]
-    cursor.execute('CREATE SCHEMA IF NOT EXISTS "CDP"."SERVING"')
-    cursor.execute(protection.masked_view("CDP", relation, nulls(relation), given.personal_data))
-    cursor.execute('SELECT COUNT(*) FROM "CDP"."SERVING"."SEGMENT_SIZES"')
-    assert cursor.fetchone() == (1,)
-
-
 def kind_of(statement: str) -> str:
     bare = re.sub(rf"{PATH}|'(?:[^'\\]|\\.)*'", "", statement)
     if "POLICY_REFERENCES" in bare:
         return "SELECT POLICY_REFERENCES"
-    if "SECURE VIEW" in bare:
-        return "CREATE SECURE VIEW" + (" WITH MASKING POLICY" if "MASKING" in bare else "")
     words = re.sub(
         r"\s+(IF NOT EXISTS|COMMENT|AS|SET BODY|FORCE|TO|FROM|IN)\b.*", "", bare, flags=re.DOTALL
     )
@@ -470,10 +439,6 @@ def test_the_list_of_what_is_not_executed_is_right(cursor: Any) -> None:
         account.run(protected(each, account.found()))
     written = [
         *account.past,
-        *(
-            protection.masked_view("CDP", relation, nulls(relation), given.personal_data)
-            for relation in given.relations
-        ),
         protection.ask_policies("CDP"),
         protection.ask_masks("CDP", "MASK_EMAIL_VARCHAR"),
         protection.ask_roles("CDP"),

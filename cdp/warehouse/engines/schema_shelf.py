@@ -386,18 +386,20 @@ class SchemaShelf(Shelf):
         self._drop([self.place_of(name) for name in left])
 
     def remove_old(self, current: str, kept: int) -> None:
+        newest = self.place_of(current)
+        roles = set(self._roles_of(newest))
+        # Before the sets that name the roles go, so that whoever comes after a kill still knows
+        # which roles there were. A schema of a name that no set has is somebody's own.
+        withdrawn = {
+            role for name in self.names() for role in self._roles_of(self.place_of(name))
+        } - roles
+        for role in sorted(withdrawn):
+            self._run(f"DROP SCHEMA IF EXISTS {ROLE}{role} CASCADE")
+        for role in sorted(roles):
+            here = set(self.relations_in(f"{newest}_{role}"))
+            for name in set(self.relations_in(f"{ROLE}{role}")) - here:
+                self._run(f"DROP VIEW IF EXISTS {ROLE}{role}.{self._quoted(name)}")
         self._drop([self.place_of(name) for name in outdated(self.names(), current, kept)])
-        roles = set(self._roles_of(self.place_of(current)))
-        for schema in self._schemas():
-            if not schema.startswith(ROLE):
-                continue
-            role = schema.removeprefix(ROLE)
-            if role not in roles:
-                self._run(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-                continue
-            here = set(self.relations_in(f"{self.place_of(current)}_{role}"))
-            for name in set(self.relations_in(schema)) - here:
-                self._run(f"DROP VIEW IF EXISTS {schema}.{self._quoted(name)}")
 
     def _drop(self, places: Iterable[str]) -> None:
         schemas = self._schemas()

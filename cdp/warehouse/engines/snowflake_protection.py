@@ -145,27 +145,6 @@ def admitting(database: str, relations: Sequence[Relation], role: str) -> list[s
     ]
 
 
-def masked_view(database: str, relation: Relation, query: str, personal_data: PersonalData) -> str:
-    """The statement that makes a view, or another in its place, with its masks on from the start.
-
-    A view that is replaced loses its policies and, by default, its grants. The policies have to be
-    there: `protect` makes them.
-    """
-    columns = []
-    for column in relation.columns:
-        kind = personal_data.class_of(column)
-        columns.append(
-            _name(column.name)
-            if kind is None
-            else f"{_name(column.name)} WITH MASKING POLICY "
-            f"{_path(database, POLICY_SCHEMA, _policy_name(kind, _type(column)))}"
-        )
-    return (
-        f"CREATE OR REPLACE SECURE VIEW {_path(database, *relation.place)} "
-        f"({', '.join(columns)}) COPY GRANTS AS {query}"
-    )
-
-
 # --- what is wanted ------------------------------------------------------------------------------
 
 
