@@ -26,6 +26,7 @@ EDGES: Table = ("identity", "fct_identity_edges")
 TOUCHED: Table = ("identity", "int_touched_identifiers")
 TYPES: Table = ("staging", "identifier_types")
 TUPLES: Table = ("identity", "int_identifier_tuples")
+REJECTED: Table = ("identity", "fct_rejected_edges")
 CONSTRAINED: Table = ("identity", "int_identity_constrained")
 
 TOUCHED_BIRTHS = "SELECT touched.birth FROM identity.int_touched_identifiers AS touched"
@@ -191,16 +192,25 @@ def _profiles(gate: Gate) -> list[Check]:
             "LEFT JOIN staging.identifier_types AS any_type ON any_type.identifier_type = '*' "
             "GROUP BY members.profile_id, members.identifier_type "
             "HAVING count(DISTINCT counts_as) > any_value(CASE WHEN types.identifier_type IS NULL "
-            "THEN any_type.max_per_profile ELSE types.max_per_profile END)) AS too_big",
+            f"THEN {_limit('any_type')} ELSE {_limit('types')} END)) AS too_big",
             [TOUCHED, TYPES, CONSTRAINED],
             unit="profiles",
         ),
     ]
 
 
+def _limit(rules: str) -> str:
+    """How many values of a type a profile may hold whenever they were seen."""
+    return (
+        f"CASE WHEN {rules}.do_not_merge THEN 1 "
+        f"WHEN {rules}.window_days IS NULL THEN {rules}.max_per_profile END"
+    )
+
+
 def _edges(gate: Gate) -> list[Check]:
     changed = changed_rows(gate, "fct_identity_edges")
     components = changed_rows(gate, "int_identity_components")
+    touched = gate.scope.rows(f"left_node IN ({TOUCHED_BIRTHS})")
     return [
         same_total(
             "has one component for every identifier of dim_identifiers",
@@ -231,8 +241,8 @@ def _edges(gate: Gate) -> list[Check]:
         counted(
             "joins only what is in one component",
             EDGES,
-            f"(SELECT left_node, right_node FROM identity.fct_identity_edges WHERE {changed}) "
-            "AS edges "
+            "(SELECT left_node, right_node FROM identity.fct_identity_edges "
+            f"WHERE blocked_by IS NULL AND {changed}) AS edges "
             "LEFT JOIN identity.int_identity_components AS one ON edges.left_node = one.node "
             "LEFT JOIN identity.int_identity_components AS other ON edges.right_node = other.node "
             "WHERE one.component_id IS DISTINCT FROM other.component_id "
@@ -240,5 +250,23 @@ def _edges(gate: Gate) -> list[Check]:
             [COMPONENTS],
             unit="edges",
         ),
-        orphans(("identity", "fct_rejected_edges"), "component_id", COMPONENTS, "component_id"),
+        orphans(REJECTED, "component_id", COMPONENTS, "component_id"),
+        # Every edge joins its two ends or is told with the rule that left it out, never both.
+        counted(
+            "tells every edge between two profiles, and no other, with its rule",
+            REJECTED,
+            "(SELECT edges.left_node, edges.right_node "
+            f"FROM (SELECT left_node, right_node FROM identity.fct_identity_edges WHERE {touched}) "
+            "AS edges "
+            "LEFT JOIN identity.dim_identifiers AS one ON edges.left_node = one.birth "
+            "LEFT JOIN identity.dim_identifiers AS other ON edges.right_node = other.birth "
+            "WHERE one.profile_id IS DISTINCT FROM other.profile_id OR one.birth IS NULL) "
+            "AS parted "
+            "FULL JOIN (SELECT left_node, right_node FROM identity.fct_rejected_edges "
+            f"WHERE {touched}) AS told "
+            "ON parted.left_node = told.left_node AND parted.right_node = told.right_node "
+            "WHERE parted.left_node IS NULL OR told.left_node IS NULL",
+            [EDGES, IDENTIFIERS, TOUCHED],
+            unit="edges",
+        ),
     ]

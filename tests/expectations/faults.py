@@ -261,14 +261,24 @@ FAULTS = [
     _fault(
         "identity",
         "INSERT INTO identity.fct_identity_edges (edge_key, left_node, right_node, "
-        "last_landing_number) VALUES ('e13', 1, 3, 3)",
+        "last_landing_number) VALUES ('e13', 1, 3, 3); "
+        "INSERT INTO identity.fct_rejected_edges (left_node, right_node, component_id) "
+        "VALUES (1, 3, 1)",
         ("identity.fct_identity_edges", "joins only what is in one component"),
     ),
     _fault(
         "identity",
+        "INSERT INTO identity.fct_identity_edges (edge_key, left_node, right_node, blocked_by, "
+        "last_landing_number) VALUES ('e13', 1, 3, 'blocked', 3); "
         "INSERT INTO identity.fct_rejected_edges (left_node, right_node, component_id) "
         "VALUES (1, 3, 9)",
         ("identity.fct_rejected_edges", "has every component_id in"),
+    ),
+    _fault(
+        "identity",
+        "INSERT INTO identity.fct_identity_edges (edge_key, left_node, right_node, blocked_by, "
+        "last_landing_number) VALUES ('e45', 4, 5, 'blocked', 3)",
+        ("identity.fct_rejected_edges", "tells every edge between two profiles, and no other"),
     ),
     # --- profiles ---
     _fault(

@@ -317,8 +317,9 @@ class TinyWarehouse:
             self._make_view(name)
         self._execute(
             "CREATE TABLE staging.identifier_types (identifier_type VARCHAR, "
-            "max_per_profile INTEGER); "
-            "INSERT INTO staging.identifier_types VALUES ('user_id', 1), ('email', 5)"
+            "max_per_profile INTEGER, window_days INTEGER, do_not_merge BOOLEAN); "
+            "INSERT INTO staging.identifier_types VALUES "
+            "('user_id', 1, NULL, false), ('email', 5, NULL, false)"
         )
         for schema, name in load_catalogue(SHIPPED_PROJECT):
             if self._is_segment(schema, name):

@@ -86,6 +86,12 @@ nodes as (
         identifiers.node,
         identifiers.identifier_type,
         named.slot,
+        -- What is nobody's own ties nobody, and what could not be read neither; it is told all the same.
+        case
+            when not identifiers.is_blocked then null
+            when identifiers.identifier_value is null then 'unreadable'
+            else 'blocked'
+        end as blocked_by,
         case when named.is_alias then identifiers.first_landing_number end as seen_since,
         {{ rule_of_type('priority') }} as priority
     from named
@@ -95,7 +101,6 @@ nodes as (
             and named.raw_value = identifiers.raw_value
     left join types on named.identifier_type = types.identifier_type
     left join types as any_type on any_type.identifier_type = '*'
-    where not identifiers.is_blocked
 
 ),
 
@@ -108,6 +113,10 @@ pairs as (
         greatest(one.priority, other.priority) * 1000 + least(one.priority, other.priority) as weakness,
         one.identifier_type = other.identifier_type
         and one.slot || ' ' || other.slot in ('own same', 'same own') as is_asserted,
+        case
+            when one.blocked_by = 'blocked' or other.blocked_by = 'blocked' then 'blocked'
+            else coalesce(one.blocked_by, other.blocked_by)
+        end as blocked_by,
         tuples.source,
         tuples.row_key,
         tuples.first_occurred_at,
@@ -132,6 +141,7 @@ new_edges as (
         right_node,
         min(weakness) as weakness,
         {{ dbt.bool_or('is_asserted') }} as is_asserted,
+        min(blocked_by) as blocked_by,
         {{ min_by('source', 'first_landing_number') }} as source,
         {{ min_by('row_key', 'first_landing_number') }} as event_id,
         min(first_occurred_at) as first_occurred_at,
@@ -169,6 +179,7 @@ select
     right_node,
     min(weakness) as weakness,
     {{ dbt.bool_or('is_asserted') }} as is_asserted,
+    min(blocked_by) as blocked_by,
     {{ min_by('source', 'first_landing_number') }} as source,
     {{ min_by('event_id', 'first_landing_number') }} as event_id,
     min(first_occurred_at) as first_occurred_at,

@@ -7,6 +7,12 @@ with constrained as (
 
 ),
 
+components as (
+
+    select * from {{ ref('int_identity_components') }}
+
+),
+
 edges as (
 
     select * from {{ ref('fct_identity_edges') }}
@@ -14,8 +20,8 @@ edges as (
 )
 
 select
-    constrained.birth as left_node,
-    constrained.other_birth as right_node,
+    edges.left_node,
+    edges.right_node,
     constrained.component_id,
     constrained.rule,
     edges.source,
@@ -24,3 +30,19 @@ select
 from constrained
 inner join edges
     on constrained.birth = edges.left_node and constrained.other_birth = edges.right_node
+
+union all
+
+-- An identifier that is nobody's own is in no component; the other end may be.
+select
+    edges.left_node,
+    edges.right_node,
+    coalesce(one.component_id, other.component_id) as component_id,
+    edges.blocked_by as rule,
+    edges.source,
+    edges.event_id,
+    edges.first_occurred_at
+from edges
+left join components as one on edges.left_node = one.node
+left join components as other on edges.right_node = other.node
+where edges.blocked_by is not null

@@ -16,9 +16,12 @@
     from {{ ref('fct_identity_edges') }} as edges
     left join {{ this }} as one on edges.left_node = one.node
     left join {{ this }} as other on edges.right_node = other.node
-    where edges.known_landing_number > {{ run_value('published_landing_high_water') }}
+    where
+        edges.blocked_by is null
+        and edges.known_landing_number > {{ run_value('published_landing_high_water') }}
     {%- else -%}
     select edges.left_node, edges.right_node from {{ ref('fct_identity_edges') }} as edges
+    where edges.blocked_by is null
     {%- endif -%}
 {%- endset %}
 {%- set solved = connected_components(edges) %}

@@ -1,8 +1,9 @@
-"""One row per identifier or edge of a component that breaks a limit, solved from all its edges."""
+"""One row per identifier, edge left out, or implausible group of a component in conflict."""
 
 from functools import partial
 
 from cdp.identity.constrained import SCHEMA, solve_components
+from cdp.identity.rules import rules_of
 from cdp.warehouse.engines import frames
 
 
@@ -18,8 +19,9 @@ def model(dbt, session):
     conflicts = frames.of(dbt.ref("int_identity_conflicts"))
     components = frames.of(dbt.ref("int_identity_components"))
     identifiers = frames.of(dbt.ref("int_identifier_values")).filter("birth = node")
-    edges = frames.of(dbt.ref("fct_identity_edges"))
+    evidence = frames.of(dbt.ref("int_identity_evidence"))
     types = frames.of(dbt.ref("identifier_types")).arrow()
+    signs = frames.of(dbt.ref("identity_signs")).arrow()
 
     members = (
         components.named("c")
@@ -28,19 +30,11 @@ def model(dbt, session):
         .named("m")
     )
     nodes = members.join(identifiers.named("i"), "m.node = i.node").select(
-        "m.node", "m.component_id", "i.identifier_type", "i.identifier_value"
+        "m.node",
+        "m.component_id",
+        "i.identifier_type",
+        "i.identifier_value",
+        "cast(null as boolean) as verdict",
     )
-    links = (
-        edges.named("e")
-        .join(members, "e.left_node = m.node")
-        .select(
-            "m.component_id",
-            "e.left_node",
-            "e.right_node",
-            "e.weakness",
-            "e.is_asserted",
-            "e.first_occurred_at",
-        )
-    )
-    solve = partial(solve_components, types=types)
-    return nodes.solved_with(links, "component_id", solve, SCHEMA)
+    solve = partial(solve_components, rules=rules_of(types, signs))
+    return nodes.solved_with(evidence, "component_id", solve, SCHEMA)

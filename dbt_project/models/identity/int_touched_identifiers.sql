@@ -37,8 +37,11 @@ touched_nodes as (
     from edges
     cross join current_run
     where
-        edges.last_landing_number > current_run.published_landing_high_water
-        or current_run.everything_changed
+        edges.blocked_by is null
+        and (
+            edges.last_landing_number > current_run.published_landing_high_water
+            or current_run.everything_changed
+        )
 
     union distinct
 
