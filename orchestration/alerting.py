@@ -1,13 +1,22 @@
-"""Which failures are told to people, and that each is told once.
+"""What is told to people, and that each is told once.
 
-Belongs here: from a verdict or a failed run to the alerts about it. They go out after the run has
-let go of the warehouse, since a receiver that does not answer may take a minute. Does not belong
-here: what an alert says and how it travels (`cdp.warehouse.alerts`).
+Belongs here: from a verdict, a failed run, or what a run has found to the alerts about it. They go
+out after the run has let go of the warehouse, since a receiver that does not answer may take a
+minute. Does not belong here: what an alert says and how it travels (`cdp.warehouse.alerts`).
 """
+
+from collections.abc import Sequence
 
 import dagster as dg
 
-from cdp.warehouse.alerts import Alert, gate_closed, run_failed, send_alert
+from cdp.identity.quarantine import Entered
+from cdp.warehouse.alerts import (
+    Alert,
+    clusters_quarantined,
+    gate_closed,
+    run_failed,
+    send_alert,
+)
 from cdp.warehouse.runs import Run
 from cdp.warehouse.settings import Settings
 from expectations.checks import GateVerdict
@@ -57,6 +66,13 @@ def tell_if_untold(
     steps = failed_steps(instance, run.run_id)
     _send(settings, instance, run.run_id, [run_failed(run.run_id, steps)])
     return True
+
+
+def tell_of_quarantine(settings: Settings, run: Run, clusters: Sequence[Entered]) -> None:
+    """Send one alert of the groups of identifiers that entered quarantine in a run, if any did."""
+    if clusters:
+        told = [(each.cluster_id, each.kind, each.sign, each.seen) for each in clusters]
+        send_alert(settings, clusters_quarantined(run.run_id, run.as_of, told))
 
 
 def _send(

@@ -14,6 +14,7 @@ from functools import cached_property
 
 import dagster as dg
 
+from cdp.identity.quarantine import entered
 from cdp.warehouse import pending
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.publishing import recover_publication
@@ -21,7 +22,12 @@ from cdp.warehouse.runs import CHANGED_MEANWHILE, Run, begin_run, finish_run, lo
 from cdp.warehouse.store import Warehouse, WarehouseBusy, open_warehouse
 from expectations.checks import GateVerdict
 from ingestion.promotion import ensure_tables, take_back
-from orchestration.alerting import failed_steps, tell_if_untold, tell_of_failed_run
+from orchestration.alerting import (
+    failed_steps,
+    tell_if_untold,
+    tell_of_failed_run,
+    tell_of_quarantine,
+)
 from orchestration.deployment import Deployment
 from orchestration.instance import write_behind
 from orchestration.lost_runs import alive
@@ -87,6 +93,7 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
                     yield held
                     failed = failed_steps(instance, run.run_id)
                     finish_run(store, run, "failed" if failed else "finished")
+                    clusters = entered(store, run)
             except Exception:
                 if not begun:
                     # No step comes to say so.
@@ -94,6 +101,7 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
                 raise
             if failed:
                 tell_of_failed_run(deployment.settings, instance, run, failed, held.closed_gates)
+            tell_of_quarantine(deployment.settings, run, clusters)
 
     return warehouse
 

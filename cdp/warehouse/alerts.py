@@ -18,7 +18,7 @@ import logging
 import smtplib
 import ssl
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -39,6 +39,7 @@ LOG = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10.0
 ATTEMPTS = 4
+MOST_SHOWN = 20
 LONGEST_WAIT_SECONDS = 30.0
 """Also for a server that asks for more: a run does not wait minutes to say that it has failed."""
 
@@ -112,6 +113,30 @@ def gate_closed(
         findings=findings,
         next_step="Nothing is published until it opens; readers keep the set that they have. "
         "Mend what the checks found, then run again.",
+    )
+
+
+def clusters_quarantined(
+    run_id: str, as_of: datetime, clusters: Sequence[tuple[int, str, str, int]]
+) -> Alert:
+    """The alert of groups of identifiers that are implausible as one person.
+
+    Args:
+        clusters: of each its id, kind, sign, and how much of the sign it shows; the worst first.
+    """
+    shown = [
+        f"{kind} {cluster_id}: {seen} {'given names' if sign == 'names' else sign}"
+        for cluster_id, kind, sign, seen in clusters[:MOST_SHOWN]
+    ]
+    more = len(clusters) - len(shown)
+    return Alert(
+        title=f"Tributary: {len(clusters)} group{'' if len(clusters) == 1 else 's'} of identifiers "
+        "implausible as one person",
+        facts={"run": run_id, "as_of": f"{as_of.isoformat()}Z", "groups": len(clusters)},
+        findings=(*shown, *([f"and {more} more"] if more else [])),
+        next_step="What hangs together in them was joined by the stronger evidence alone. "
+        "identity.quarantined_clusters lists them and identity.fct_rejected_edges what was left "
+        "out; block the value, or say who is who with a label.",
     )
 
 

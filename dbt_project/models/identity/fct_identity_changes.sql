@@ -6,9 +6,9 @@ with assignments as (
 
 ),
 
-identifiers as (
+births as (
 
-    select * from {{ ref('dim_identifiers') }}
+    select * from {{ ref('identifier_births') }}
 
 ),
 
@@ -21,12 +21,17 @@ moved as (
 
 select
     moved.birth,
-    identifiers.identifier_type,
+    births.identifier_type,
     moved.profile_before,
     moved.profile_id as profile_after,
-    case when moved.profile_id < moved.profile_before then 'merge' else 'split' end as cause,
+    -- Runs of earlier versions recorded no cause.
+    coalesce(
+        moved.cause, case when moved.profile_id < moved.profile_before then 'merge' else 'split' end
+    ) as cause,
+    moved.source,
+    moved.event_id,
     moved.changed_at,
     moved.run_number,
     moved.run_id
 from moved
-left join identifiers on moved.birth = identifiers.birth
+left join births on moved.birth = births.birth

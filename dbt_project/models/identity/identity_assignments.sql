@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     full_refresh=false,
+    on_schema_change='sync_all_columns',
     pre_hook="{{ forget_unpublished_rows() }}"
 ) }}
 
@@ -17,15 +18,47 @@ touched as (
 
 ),
 
+served as (
+
+    select * from {{ ref('dim_identifiers') }}
+
+),
+
+edges as (
+
+    select * from {{ ref('fct_identity_edges') }}
+    where blocked_by is null
+
+),
+
+spellings as (
+
+    select * from {{ ref('int_identifier_values') }}
+
+),
+
 identifiers as (
 
-    select dim_identifiers.*
-    from {{ ref('dim_identifiers') }} as dim_identifiers
-    inner join touched on dim_identifiers.birth = touched.birth
+    select served.*
+    from served
+    inner join touched on served.birth = touched.birth
 
 )
 
-{% if is_incremental() %}
+{% if not is_incremental() %}
+select
+    identifiers.birth,
+    cast(null as {{ dbt.type_bigint() }}) as profile_before,
+    identifiers.profile_id,
+    'birth' as cause,
+    cast(null as {{ dbt.type_string() }}) as source,
+    cast(null as {{ dbt.type_string() }}) as event_id,
+    current_run.run_number,
+    current_run.run_id,
+    current_run.as_of as changed_at
+from identifiers
+cross join current_run
+{% else %}
 ,
 
 recorded as (
@@ -40,7 +73,11 @@ ranked as (
         recorded.*,
         row_number() over (partition by recorded.birth order by recorded.run_number desc) as nth
     from recorded
-    inner join touched on recorded.birth = touched.birth
+    cross join current_run
+    where
+        recorded.birth in (select touched.birth from touched)
+        -- Changed rules may take an identifier out of everything, which touches nothing.
+        or current_run.everything_changed
 
 ),
 
@@ -49,19 +86,160 @@ before as (
     select * from ranked
     where nth = 1
 
+),
+
+moved as (
+
+    select
+        identifiers.birth,
+        before.profile_id as profile_before,
+        identifiers.profile_id,
+        identifiers.component_id,
+        before.birth is null as is_new
+    from identifiers
+    left join before on identifiers.birth = before.birth
+    where before.profile_id is distinct from identifiers.profile_id
+
+),
+
+-- Nobody's own any more, or another spelling of something else.
+gone as (
+
+    select
+        before.birth,
+        before.profile_id as profile_before
+    from before
+    left join served on before.birth = served.birth
+    cross join current_run
+    where
+        current_run.everything_changed
+        and served.birth is null
+        and before.profile_id is not null
+
+),
+
+new_edges as (
+
+    select
+        edges.left_node,
+        edges.right_node,
+        edges.source,
+        edges.event_id,
+        edges.known_landing_number,
+        served.component_id
+    from edges
+    inner join served on edges.left_node = served.birth
+    where
+        edges.known_landing_number > {{ run_value('published_landing_high_water') }}
+        and served.component_id in (select moved.component_id from moved where moved.profile_before is not null)
+
+),
+
+both_ways as (
+
+    select
+        new_edges.*,
+        new_edges.left_node as node,
+        new_edges.right_node as other
+    from new_edges
+    union all
+    select
+        new_edges.*,
+        new_edges.right_node as node,
+        new_edges.left_node as other
+    from new_edges
+
+),
+
+-- What tied a former profile to another one, or to an identifier that is new.
+ties as (
+
+    select
+        mine.profile_id as profile_before,
+        both_ways.component_id,
+        both_ways.source,
+        both_ways.event_id,
+        row_number() over (
+            partition by mine.profile_id, both_ways.component_id
+            order by both_ways.known_landing_number, both_ways.left_node, both_ways.right_node
+        ) as nth
+    from both_ways
+    inner join before as mine on both_ways.node = mine.birth
+    left join before as theirs on both_ways.other = theirs.birth
+    where theirs.profile_id is distinct from mine.profile_id
+
+),
+
+-- What came into a component first may have changed which of its edges count.
+firsts as (
+
+    select
+        new_edges.component_id,
+        new_edges.source,
+        new_edges.event_id,
+        row_number() over (
+            partition by new_edges.component_id
+            order by new_edges.known_landing_number, new_edges.left_node, new_edges.right_node
+        ) as nth
+    from new_edges
+
+),
+
+changes as (
+
+    select
+        moved.birth,
+        moved.profile_before,
+        moved.profile_id,
+        case
+            when moved.is_new then 'birth'
+            when current_run.rules_changed or moved.profile_before is null then 'rule'
+            when moved.profile_id < moved.profile_before then 'merge'
+            else 'split'
+        end as cause,
+        case when moved.profile_before is not null then coalesce(ties.source, firsts.source) end as source,
+        case when moved.profile_before is not null then coalesce(ties.event_id, firsts.event_id) end as event_id
+    from moved
+    cross join current_run
+    left join ties
+        on
+            moved.profile_before = ties.profile_before
+            and moved.component_id = ties.component_id
+            and ties.nth = 1
+            and not current_run.rules_changed
+    left join firsts
+        on
+            moved.component_id = firsts.component_id
+            and firsts.nth = 1
+            and not current_run.rules_changed
+
+    union all
+
+    select
+        gone.birth,
+        gone.profile_before,
+        cast(null as {{ dbt.type_bigint() }}) as profile_id,
+        case
+            when spellings.is_blocked then 'block'
+            else 'rule'
+        end as cause,
+        cast(null as {{ dbt.type_string() }}) as source,
+        cast(null as {{ dbt.type_string() }}) as event_id
+    from gone
+    left join spellings on gone.birth = spellings.birth
+
 )
-{% endif %}
 
 select
-    identifiers.birth,
-    {{ 'before.profile_id' if is_incremental() else 'cast(null as ' ~ dbt.type_bigint() ~ ')' }} as profile_before,
-    identifiers.profile_id,
+    changes.birth,
+    changes.profile_before,
+    changes.profile_id,
+    changes.cause,
+    changes.source,
+    changes.event_id,
     current_run.run_number,
     current_run.run_id,
     current_run.as_of as changed_at
-from identifiers
+from changes
 cross join current_run
-{%- if is_incremental() %}
-left join before on identifiers.birth = before.birth
-where before.profile_id is distinct from identifiers.profile_id
-{%- endif %}
+{% endif %}

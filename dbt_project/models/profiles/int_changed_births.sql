@@ -34,7 +34,10 @@ assigned as (
         assignments.profile_id
     from assignments
     cross join current_run
-    where assignments.run_number > current_run.previous_run_number
+    where
+        assignments.run_number > current_run.previous_run_number
+        -- What rules took out of everything is gone from whatever they had built anew.
+        and assignments.profile_id is not null
 
 ),
 
