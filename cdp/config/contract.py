@@ -71,6 +71,8 @@ def _columns(**described: tuple[ColumnType, str]) -> dict[str, Column]:
     return {name: Column(kind, text) for name, (kind, text) in described.items()}
 
 
+WHOLE_NAME = "The whole name, where the source has no parts of it."
+
 EVENTS = Entity(
     "events",
     "One row per event, the first landing of its key.",
@@ -94,6 +96,9 @@ EVENTS = Entity(
         group_id=("identifier", "The company or account that a group call names."),
         email=("identifier", "E-mail address as it was sent."),
         phone=("identifier", "Phone number as it was sent."),
+        first_name=("text", "Given name of the person it is about, as it was sent."),
+        last_name=("text", "Surname of that person, as it was sent."),
+        full_name=("text", WHOLE_NAME),
         external_ids=("json", "JSON list of ids of other systems (type, id)."),
         order_id=("identifier", "The order that the event is about."),
         value=("money", "Revenue or value in the event's own currency."),
@@ -132,6 +137,7 @@ CONTACTS = Entity(
         ),
         first_name=("text", "Given name."),
         last_name=("text", "Surname."),
+        full_name=("text", WHOLE_NAME),
         birth_date=("date", "Date of birth."),
         street=("text", "Street and number."),
         city=("text", "City."),
@@ -157,6 +163,9 @@ CONTACTS = Entity(
         "email",
         "phone",
         "phone_country",
+        "first_name",
+        "last_name",
+        "full_name",
         "country",
         "created_at",
         "updated_at",

@@ -20,6 +20,19 @@ SEGMENT_PATHS: dict[str, tuple[str, ...]] = {
         "$.context.traits.Email",
     ),
     "phone": ("$.traits.phone", "$.context.traits.phone"),
+    "first_name": (
+        "$.traits.firstName",
+        "$.traits.first_name",
+        "$.context.traits.firstName",
+        "$.context.traits.first_name",
+    ),
+    "last_name": (
+        "$.traits.lastName",
+        "$.traits.last_name",
+        "$.context.traits.lastName",
+        "$.context.traits.last_name",
+    ),
+    "full_name": ("$.traits.name", "$.context.traits.name"),
     "external_ids": ("$.context.externalIds", "$.context.externalId"),
     "order_id": ("$.properties.order_id", "$.properties.orderId"),
     "value": ("$.properties.revenue", "$.properties.value", "$.properties.total"),
@@ -42,3 +55,10 @@ SEGMENT_PATHS: dict[str, tuple[str, ...]] = {
     "properties": ("$.properties",),
 }
 """Where a Segment or RudderStack message holds each canonical column; the first that is there."""
+
+NAMES = ("first_name", "last_name", "full_name")
+"""Columns that are filled from text alone: a number or an object is no name."""
+
+OF_THE_SUBJECT = "$.traits."
+"""Begins the paths of the traits of what a call is about, which is a company in a group call.
+Traits in the context are the person's in every call."""

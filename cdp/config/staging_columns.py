@@ -205,6 +205,10 @@ def id_of(paths: list[str], path: str) -> str:
     return f"{{{{ json_id('payload', 'fields', paths, {paths.index(path)}) }}}}"
 
 
+def name_of(paths: list[str], path: str) -> str:
+    return f"{{{{ json_name('payload', 'fields', paths, {paths.index(path)}) }}}}"
+
+
 def typed(text: str, column: Column, zone: str = "UTC") -> str:
     if column.type in ("json", "identifier"):
         return text

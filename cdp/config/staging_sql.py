@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdp.config.segment_paths import SEGMENT_PATHS
+from cdp.config.contract import Column
+from cdp.config.segment_paths import NAMES, OF_THE_SUBJECT, SEGMENT_PATHS
 from cdp.config.staged import LINEAGE, StagedEntity, output_columns
-from cdp.config.staging_columns import MapSql, field_of, id_of, paths_header, typed
+from cdp.config.staging_columns import MapSql, field_of, id_of, name_of, paths_header, typed
 
 NOBODY = "from (select 1 as nothing) as nobody\nwhere false\n"
 """Where a query takes no rows from: not every engine has a condition without a table."""
@@ -113,16 +114,8 @@ def _events(staged: StagedEntity) -> str:
     if staged.map is None:
         paths = list(dict.fromkeys(path for each in SEGMENT_PATHS.values() for path in each))
         for name, column in columns.items():
-            if name in times:
-                continue
-            of = id_of if column.type == "identifier" else field_of
-            texts = [of(paths, path) for path in SEGMENT_PATHS[name]]
-            text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
-            if name in ("event_type",):
-                text = f"lower({text})"
-            if name == "currency":
-                text = f"upper({text})"
-            selects.append(f"{typed(text, column)} as {name}")
+            if name not in times:
+                selects.append(f"{_of_message(name, column, paths)} as {name}")
     else:
         mapping = MapSql(staged, of_row=bool(staged.row_key_columns))
         paths = mapping.paths
@@ -184,6 +177,33 @@ select
 from counted
 where nth = 1
 """
+
+
+def _of_message(name: str, column: Column, paths: list[str]) -> str:
+    """SQL of a canonical column of a message of the Segment spec."""
+    if name in NAMES:
+        return _name(SEGMENT_PATHS[name], paths)
+    of = id_of if column.type == "identifier" else field_of
+    text = _first([of(paths, path) for path in SEGMENT_PATHS[name]])
+    if name == "event_type":
+        text = f"lower({text})"
+    if name == "currency":
+        text = f"upper({text})"
+    return typed(text, column)
+
+
+def _name(places: Sequence[str], paths: list[str]) -> str:
+    """SQL of a name: what a company is called is nobody's."""
+    subjects = [name_of(paths, path) for path in places if path.startswith(OF_THE_SUBJECT)]
+    others = [name_of(paths, path) for path in places if not path.startswith(OF_THE_SUBJECT)]
+    (kind,) = SEGMENT_PATHS["event_type"]
+    of_a_person = f"lower({field_of(paths, kind)}) <> 'group'"
+    return _first([f"case when {of_a_person} then {_first(subjects)} end", *others])
+
+
+def _first(texts: Sequence[str]) -> str:
+    """SQL of the first of the texts that is there."""
+    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
 
 
 # --- rows that are one entity for good ---------------------------------------------------------

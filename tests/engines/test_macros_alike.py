@@ -69,6 +69,7 @@ CASES: dict[str, tuple[Sequence[str | None], dict[str, str]]] = {
         JSON_TEXTS,
         {
             "an id of JSON": "json_id('v', json_fields('v', ['$.\"a\"']), ['$.\"a\"'], 0)",
+            "a name of JSON": "json_name('v', json_fields('v', ['$.\"a\"']), ['$.\"a\"'], 0)",
             "a field": "json_field(json_fields('v', ['$.b', '$.x']), ['$.b', '$.x'], 1)",
         }
         | {f"at {path}": f"json_text('v', {quoted(path)})" for path in PATHS},

@@ -17,6 +17,13 @@
 {%- endmacro %}
 
 
+{#- One of the fields as a name, the JSON being in `column`: text alone. A number, an object, a list or a
+    boolean is none, and neither is a blank. -#}
+{% macro json_name(column, fields, paths, index) -%}
+    {{ return(adapter.dispatch('json_name', 'tributary')(column, fields, paths, index)) }}
+{%- endmacro %}
+
+
 {#- Text that was computed as an id, by the form that objects, lists and booleans have as text. -#}
 {% macro text_id(text) -%}
     {{ return(adapter.dispatch('text_id', 'tributary')(text)) }}

@@ -120,6 +120,7 @@ select
     contacts.phone,
     contacts.first_name,
     contacts.last_name,
+    contacts.full_name,
     contacts.birth_date,
     contacts.street,
     contacts.city,

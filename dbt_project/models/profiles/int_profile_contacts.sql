@@ -1,11 +1,12 @@
 {{ config(materialized='view') }}
 
 {%- set fields = [
-    'email', 'phone', 'first_name', 'last_name', 'birth_date', 'street', 'city', 'postal_code',
-    'region', 'country', 'language', 'company'
+    'email', 'phone', 'first_name', 'last_name', 'full_name', 'birth_date', 'street', 'city',
+    'postal_code', 'region', 'country', 'language', 'company'
 ] %}
 {%- set trait_fields = {
     'first_name': ['$.firstName', '$.first_name'], 'last_name': ['$.lastName', '$.last_name'],
+    'full_name': ['$.name'],
     'street': ['$.address.street'], 'city': ['$.address.city'],
     'postal_code': ['$.address.postalCode', '$.address.postal_code'],
     'region': ['$.address.state'], 'country': ['$.address.country'], 'language': ['$.language'],

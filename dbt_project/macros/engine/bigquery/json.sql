@@ -29,6 +29,14 @@
 {%- endmacro %}
 
 
+{% macro bigquery__json_name(column, fields, paths, index) -%}
+    nullif({{ trimmed(
+        "case when left(json_query(" ~ column ~ ', ' ~ text_literal(paths[index]) ~ "), 1) = '\"' then "
+        ~ bigquery__json_field(fields, paths, index) ~ ' end'
+    ) }}, '')
+{%- endmacro %}
+
+
 {% macro bigquery__text_id(text) -%}
     case
         when not regexp_contains({{ text }}, r'^\s*(?:[{](?:"|[}])|\[|(?:true|false)\s*$)')

@@ -26,6 +26,24 @@
 {%- endmacro %}
 
 
+{% macro duckdb__json_name(column, fields, paths, index) -%}
+    {#- What may be something else than text begins with a digit, a sign or a bracket, and few names do. -#}
+    {%- set text = duckdb__json_field(fields, paths, index) -%}
+    nullif(trim(case
+        when
+            {{ text }} < ':'
+            or ({{ text }} >= '[' and {{ text }} < ']')
+            or ({{ text }} >= '{' and {{ text }} < '|')
+            or {{ text }} in ('true', 'false')
+            then case
+                when json_type({{ column }}, '{{ paths[index] | replace("'", "''") }}') = 'VARCHAR'
+                    then {{ text }}
+            end
+        else {{ text }}
+    end), '')
+{%- endmacro %}
+
+
 {% macro duckdb__text_id(text) -%}
     case
         when not regexp_matches({{ text }}, '^\s*([{]("|[}])|\[|(true|false)\s*$)')

@@ -33,6 +33,14 @@
 {%- endmacro %}
 
 
+{% macro snowflake__json_name(column, fields, paths, index) -%}
+    {%- set value = snowflake_json_value(fields, paths[index]) -%}
+    nullif({{ trimmed(
+        "case when left(to_json(" ~ value ~ "), 1) = '\"' then " ~ value ~ '::varchar end'
+    ) }}, '')
+{%- endmacro %}
+
+
 {% macro snowflake__text_id(text) -%}
     case
         when regexp_instr({{ text }}, {{ text_literal('^[\t\n\f\r ]*([{]("|[}])|\\[|(true|false)[\t\n\f\r ]*$)') }}) = 0

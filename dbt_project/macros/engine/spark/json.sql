@@ -52,6 +52,16 @@
     ) }}, '')
 {%- endmacro %}
 
+{#- The type takes parsing the JSON again, which is left to what may be something else than text. -#}
+{% macro spark__json_name(column, fields, paths, index) -%}
+    {%- set text = spark__json_field(fields, paths, index) -%}
+    {%- set odd = text_literal('^([-0-9\\[{]|(true|false)$)') -%}
+    nullif({{ spark__trimmed(
+        'case when not ' ~ text ~ ' rlike ' ~ odd ~ ' then ' ~ text
+        ~ ' when ' ~ spark_json_type(column, paths[index]) ~ " = 'STRING' then " ~ text ~ ' end'
+    ) }}, '')
+{%- endmacro %}
+
 {#- A number in the engine's scientific form as other engines write it: in full from 1e-6 to 1e21. Null for
     what is no number. -#}
 {% macro spark_plain_number(text) -%}
