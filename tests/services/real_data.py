@@ -18,6 +18,7 @@ REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
 OF_THE_EXAMPLES = (
     "complete_journey",
+    "contributors",
     "hubspot",
     "online_retail",
     "page_views",
