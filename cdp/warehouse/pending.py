@@ -41,6 +41,7 @@ class _Published:
     as_of: datetime
     started_at: datetime
     landing_high_water: int
+    label_high_water: int
 
 
 def logic_changed(warehouse: Warehouse, run: Run) -> bool:
@@ -98,8 +99,9 @@ def nothing_new(warehouse: Warehouse, run: Run, sources: Iterable[str]) -> bool:
     """Whether a rebuild at this run's `as_of` would leave every current table as it is.
 
     That is so when the tables are those of the last published run, with the same logic; no row has
-    landed since; the clock has not gone back; and up to this `as_of` no stored value changes by
-    itself, no verdict flips, no refund and no consent comes due or lapses, no fit was asked for.
+    landed and no label been recorded since; the clock has not gone back; and up to this `as_of` no
+    stored value changes by itself, no verdict flips, no refund and no consent comes due or lapses,
+    no fit was asked for.
     """
     published = _last_published(warehouse)
     if published is None or run.as_of < published.as_of or logic_changed(warehouse, run):
@@ -114,6 +116,7 @@ def nothing_new(warehouse: Warehouse, run: Run, sources: Iterable[str]) -> bool:
     )
     return (
         models_are_its
+        and not _labelled_since(warehouse, published, run)
         and not _landed_since(warehouse, published, sources)
         and not _comes_due(warehouse, published, run)
     )
@@ -121,10 +124,19 @@ def nothing_new(warehouse: Warehouse, run: Run, sources: Iterable[str]) -> bool:
 
 def _last_published(warehouse: Warehouse) -> _Published | None:
     rows = warehouse.rows(
-        "SELECT run_number, run_id, as_of, started_at, landing_high_water FROM governance.runs "
+        "SELECT run_number, run_id, as_of, started_at, landing_high_water, "
+        "coalesce(label_high_water, 0) FROM governance.runs "
         "WHERE status = 'published' ORDER BY run_number DESC LIMIT 1"
     )
     return _Published(*rows[0]) if rows else None
+
+
+def _labelled_since(warehouse: Warehouse, published: _Published, run: Run) -> bool:
+    """Whether this run sees a label, or the removal of one, that the published run did not."""
+    seen = warehouse.scalar(
+        "SELECT label_high_water FROM governance.runs WHERE run_number = ?", [run.run_number]
+    )
+    return bool(seen > published.label_high_water)
 
 
 def _landed_since(warehouse: Warehouse, published: _Published, sources: Iterable[str]) -> bool:

@@ -1,8 +1,9 @@
 """The record of runs: one clock a run, what it has published, what its stages and gates did.
 
 Belongs here: the tables `governance.runs`, `stage_builds` and `gate_results`, and the few ways in
-which they change. Models join `runs` for their `as_of`; publishing reads the other two.
-Does not belong here: starting anything.
+which they change; making the tables of what people ask of runs (`refit_requests`,
+`identity_labels`). Models join `runs` for their `as_of`; publishing reads the other two.
+Does not belong here: starting anything; what people ask (`cdp.commands`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ CREATE TABLE IF NOT EXISTS governance.runs (
     finished_at TIMESTAMP, status VARCHAR, trigger VARCHAR, logic_hash VARCHAR,
     landing_high_water BIGINT, published_set VARCHAR,
     timezone VARCHAR, base_currency VARCHAR, default_country VARCHAR,
-    internal_networks VARCHAR, internal_email_domains VARCHAR
+    internal_networks VARCHAR, internal_email_domains VARCHAR,
+    label_high_water BIGINT
 );
 CREATE TABLE IF NOT EXISTS governance.stage_builds (
     stage VARCHAR, run_id VARCHAR, state VARCHAR, built_at TIMESTAMP
@@ -41,7 +43,15 @@ CREATE TABLE IF NOT EXISTS governance.gate_results (
 CREATE TABLE IF NOT EXISTS governance.refit_requests (
     model VARCHAR, requested_at TIMESTAMP
 );
+CREATE TABLE IF NOT EXISTS governance.identity_labels (
+    label_number BIGINT, kind VARCHAR, left_type VARCHAR, left_value VARCHAR,
+    right_type VARCHAR, right_value VARCHAR, author VARCHAR, reason VARCHAR,
+    recorded_at TIMESTAMP, removes BIGINT
+);
 """
+
+_ADDED = {"label_high_water": "BIGINT"}
+"""Columns that `governance.runs` of an earlier version lacks."""
 
 
 @dataclass(frozen=True)
@@ -75,22 +85,38 @@ def ensure_run_tables(warehouse: Warehouse) -> None:
     warehouse.execute(_TABLES)
 
 
+def _add_columns(warehouse: Warehouse) -> None:
+    """Give a record of runs that an earlier version made the columns that it lacks.
+
+    Not part of making the tables: looking costs a query, and whoever only reads needs none of them.
+    """
+    found = warehouse.arrow("SELECT * FROM governance.runs WHERE false").column_names
+    there = {name.lower() for name in found}
+    for name, kind in _ADDED.items():
+        if name not in there:
+            warehouse.execute(f"ALTER TABLE governance.runs ADD COLUMN {name} {kind}")
+
+
 def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None = None) -> Run:
     """Open a run: the newest row of `governance.runs`, whose `as_of` all models join.
 
     A run that an earlier process left open was killed, since the caller holds the warehouse; it is
-    closed as failed. Beginning the same id again (a retry) goes on with the same `as_of`.
+    closed as failed. Beginning the same id again (a retry) goes on with the same `as_of` and sees
+    the same labels.
 
     Args:
         logic: the `logic_hash` of what the caller has loaded and will build by; files may have
             changed while it waited for the warehouse. Taken now when not given.
     """
     ensure_run_tables(warehouse)
+    _add_columns(warehouse)
     settings = warehouse.settings
     now = utc_now()
     with warehouse.transaction() as session:
         found = session.rows(
-            "SELECT as_of, started_at, status FROM governance.runs WHERE run_id = ?", [run_id]
+            "SELECT as_of, started_at, label_high_water, status FROM governance.runs "
+            "WHERE run_id = ?",
+            [run_id],
         )
         again = found[0] if found else None
         session.execute(
@@ -100,6 +126,13 @@ def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None
         )
         number = session.scalar("SELECT coalesce(max(run_number), 0) + 1 FROM governance.runs")
         as_of = again[0] if again else (settings.as_of or now)
+        if again:
+            # One that was begun before there were labels has none to see.
+            labels = again[2] or 0
+        else:
+            labels = session.scalar(
+                "SELECT coalesce(max(label_number), 0) FROM governance.identity_labels"
+            )
         told = {
             "run_number": number,
             "run_id": run_id,
@@ -116,6 +149,7 @@ def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None
             "default_country": settings.default_country,
             "internal_networks": ",".join(settings.internal_networks),
             "internal_email_domains": ",".join(settings.internal_email_domains),
+            "label_high_water": labels,
         }
         if any(status != "published" for *_, status in found):
             # In one statement, as some engines commit each: a kill must not lose its first `as_of`.

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 PEOPLE = 40
-OF_THE_RUNS = ("governance.runs", "governance.stage_builds", "governance.refit_requests")
+OF_THE_RUNS = (
+    "governance.runs",
+    "governance.stage_builds",
+    "governance.refit_requests",
+    "governance.identity_labels",
+)
 NOT_BUILT = (*OF_THE_RUNS, "governance.gate_results")
 
 

@@ -38,7 +38,12 @@ NOT_EXECUTED = {
 """Models that fakesnow cannot execute, with the reason."""
 
 PEOPLE = 40
-OF_THE_RUNS = ("governance.runs", "governance.stage_builds", "governance.refit_requests")
+OF_THE_RUNS = (
+    "governance.runs",
+    "governance.stage_builds",
+    "governance.refit_requests",
+    "governance.identity_labels",
+)
 TYPES: Mapping[str, str] = {
     "binary": "BINARY",
     "bool": "BOOLEAN",

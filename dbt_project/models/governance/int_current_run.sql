@@ -65,6 +65,9 @@ select
     last_published.as_of as previous_as_of,
     coalesce(last_published.landing_high_water, 0) as published_landing_high_water,
     coalesce(last_published.logic_hash <> newest.logic_hash, false) as rules_changed,
+    -- Rows of runs from before there were labels tell none.
+    coalesce(newest.label_high_water, 0) as label_high_water,
+    coalesce(last_published.label_high_water, 0) as published_label_high_water,
     -- A clock set back makes facts due again that were counted already; only a full pass is right.
     {{ 'true' if flags.FULL_REFRESH else 'false' }}
     or last_published.run_id is null
