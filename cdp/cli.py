@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cdp.commands import config, consent, profile, segment, warehouse
+from cdp.commands import config, consent, identity, profile, segment, warehouse
 from cdp.commands.terminal import CommandFailed, Exit, err, explain
 from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
 
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.add_typer(config.app, name="config")
 app.add_typer(segment.app, name="segment")
 app.add_typer(profile.app, name="profile")
+app.add_typer(identity.app, name="identity")
 app.add_typer(consent.app, name="consent")
 app.add_typer(warehouse.fit_app, name="fit")
 for command in (warehouse.land, warehouse.replay, warehouse.status, warehouse.publish):

@@ -1,0 +1,51 @@
+"""Identifiers as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdp.identity.identifiers import Identifier, NoIdentifier, of_known_type, readings, spelled
+
+KNOWN = {"email", "email:sha256", "phone", "user_id"}
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("email:ada@example.com", Identifier("email", "ada@example.com")),
+        ("email:sha256:00ff", Identifier("email:sha256", "00ff")),
+        ("email:md5:00ff", Identifier("email", "md5:00ff")),
+        ("phone:DE:0151 23", Identifier("phone", "DE:0151 23")),
+        ("user_id: 7", Identifier("user_id", " 7")),
+    ],
+)
+def test_the_longest_type_that_is_known_is_meant(text: str, meant: Identifier) -> None:
+    assert of_known_type(text, KNOWN) == meant
+
+
+def test_the_nearest_type_is_told_and_no_value() -> None:
+    with pytest.raises(NoIdentifier, match=r"'Emial'.*did you mean 'email'") as told:
+        of_known_type("Emial:ada@example.com", KNOWN)
+    assert "ada" not in str(told.value)
+
+
+@pytest.mark.parametrize("text", ["ada@example.com", "email:", "email: ", ":x", "", "ada@x.com:1"])
+def test_what_has_no_type_or_no_value_is_told_how_it_is_written(text: str) -> None:
+    with pytest.raises(NoIdentifier, match="type:value") as told:
+        list(readings(text))
+    assert "ada@x" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "normaliser", "spelling"),
+    [
+        (" Ada@Example.COM ", "email", "ada@example.com"),
+        ("0151 23456789", "phone", "+4915123456789"),
+        ("+49 151 23456789", "phone", "+4915123456789"),
+        ("AT:0664 1234567", "phone", "+436641234567"),
+        ("12", "phone", None),
+        (" As It Is ", "exact", " As It Is "),
+    ],
+)
+def test_a_value_has_one_spelling(value: str, normaliser: str, spelling: str | None) -> None:
+    assert spelled(value, normaliser, "DE") == spelling
