@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cdp.commands.explaining import tell_explanation
 from cdp.commands.looking import warehouse_at_rest
 from cdp.commands.terminal import CommandFailed, Exit, answer, cell, grid, out
 from cdp.warehouse.settings import Settings, load_settings
@@ -190,6 +191,17 @@ def import_labels(
     out.print(f"{took} {'They take effect with the next run.' if taken.labels else ''}".strip())
 
 
+@app.command("explain")
+def explain_two(a: First, b: Second, as_json: AsJson = False) -> None:
+    """Explain why two identifiers are one person's, by the shortest path of rows, or why not."""
+    from cdp.identity.explaining import explain
+
+    settings = load_settings()
+    with _refusing(), warehouse_at_rest(settings, 5) as warehouse:
+        explanation = explain(warehouse, a, b, _declared_types(settings))
+    tell_explanation(explanation, as_json=as_json)
+
+
 def _put_on(
     kind: Kind,
     texts: tuple[str, ...],
@@ -221,18 +233,26 @@ def _put_on(
 
 @contextmanager
 def _writing(settings: Settings) -> Iterator[Warehouse]:
-    """The warehouse, held for writing; what a label may not be is one sentence and a code."""
-    from cdp.identity.identifiers import NoIdentifier
-    from cdp.identity.label_file import WrongFile
-    from cdp.identity.labelling import NoSuchLabel
-    from cdp.identity.labels import LabelRefused
-    from cdp.identity.looking_up import NeverSeen, NothingBuilt
+    """The warehouse, held for writing."""
     from cdp.warehouse.store import open_warehouse
 
     if settings.target == "duckdb" and not settings.warehouse_file.exists():
         raise CommandFailed(
             f"there is no warehouse in {settings.home} yet; `cdp run` makes one", Exit.NOT_FOUND
         )
+    with _refusing(), open_warehouse(settings) as warehouse:
+        yield warehouse
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What is no identifier, or no label, is one sentence and a code."""
+    from cdp.identity.identifiers import NoIdentifier
+    from cdp.identity.label_file import WrongFile
+    from cdp.identity.labelling import NoSuchLabel
+    from cdp.identity.labels import LabelRefused
+    from cdp.identity.looking_up import NeverSeen, NothingBuilt
+
     codes: dict[type[Exception], Exit] = {
         NoIdentifier: Exit.WRONG_INPUT,
         WrongFile: Exit.WRONG_INPUT,
@@ -242,8 +262,7 @@ def _writing(settings: Settings) -> Iterator[Warehouse]:
         NothingBuilt: Exit.NOT_FOUND,
     }
     try:
-        with open_warehouse(settings) as warehouse:
-            yield warehouse
+        yield
     except tuple(codes) as error:
         code = next(code for kind, code in codes.items() if isinstance(error, kind))
         raise CommandFailed(str(error), code) from error

@@ -1,0 +1,264 @@
+"""Why two identifiers are one person, or two.
+
+Belongs here: reading the component of both, and telling the path that ties them together, or what
+parts them. Does not belong here: the search (`paths`), how it is shown (`cdp.commands.identity`).
+
+What is read is the component of both alone, however many others the warehouse has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from cdp.identity.identifiers import Identifier, NoIdentifier
+from cdp.identity.label_record import recorded
+from cdp.identity.labels import in_force
+from cdp.identity.looking_up import NeverSeen, Seen
+from cdp.identity.paths import Edge, shortest
+from cdp.warehouse.store import Warehouse
+
+LABEL = "label"
+"""What stands as the source of an edge that a label makes."""
+
+_AS_A_PERSON_SAYS = -1
+"""The weakness of what a person says: stronger than whatever a source does."""
+
+Why = Literal["same_identifier", "tied", "left_out", "nothing", "elsewhere"]
+"""What an explanation comes to: both are spellings of one identifier; a path ties them; every path
+has edges that were left out; no row ties them together; they are one profile, and no edge and no
+recorded label says why."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """An identifier in its place.
+
+    Attributes:
+        is_blocked: its value is on the list of those that are nobody's own, so no row ties it to
+            anything.
+    """
+
+    identifier: Identifier
+    birth: int
+    component_id: int
+    profile_id: int
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One edge of a path, in the direction from the first identifier to the second."""
+
+    from_: Identifier
+    to: Identifier
+    edge: Edge
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why two identifiers are one person, or two.
+
+    Attributes:
+        path: from left to right; where they are two people, a path through edges that were left
+            out, each with its rule.
+        is_published: whether this is what the last published run has built.
+    """
+
+    left: Member
+    right: Member
+    why: Why
+    path: tuple[Step, ...]
+    is_published: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The strongest edge that ties an identifier to others of its profile."""
+
+    source: str | None
+    event_id: str | None
+    first_occurred_at: datetime | None
+
+
+def explain(
+    warehouse: Warehouse, left: str, right: str, declared_types: Iterable[str] = ()
+) -> Explanation:
+    """Explain two identifiers, each told as `type:value` in any spelling.
+
+    Raises:
+        NothingBuilt, NoIdentifier, NeverSeen: see `Seen`.
+    """
+    seen = Seen(warehouse, declared_types)
+    ends = []
+    for place, text in (("first", left), ("second", right)):
+        try:
+            ends.append(_member(warehouse, seen.find(text)))
+        except (NoIdentifier, NeverSeen) as error:
+            raise type(error)(f"the {place} identifier: {error}") from error
+    one, other = ends
+    built_by, is_published = _built_by(warehouse)
+    if one.birth == other.birth:
+        return Explanation(one, other, "same_identifier", (), is_published)
+    members = _members(warehouse, one, other)
+    edges = [*_edges(warehouse, one, other), *_labels(warehouse, members, built_by)]
+    known = {member.birth: member.identifier for member in members}
+    why: Why
+    if one.profile_id == other.profile_id:
+        path = shortest((edge for edge in edges if edge.rule is None), one.birth, other.birth)
+        why = "elsewhere" if path is None else "tied"
+    else:
+        path = shortest(edges, one.birth, other.birth)
+        why = "nothing" if path is None else "left_out"
+    return Explanation(one, other, why, _steps(path or (), one.birth, known), is_published)
+
+
+def evidence_of(warehouse: Warehouse, profile_id: int) -> dict[int, Evidence]:
+    """By birth, the strongest edge of each identifier of a profile to another one of it; an
+    identifier that stands alone, or is tied by a label alone, has none."""
+    rows = warehouse.rows(
+        """
+        WITH members AS (
+            SELECT birth FROM identity.dim_identifiers WHERE profile_id = $profile
+        ),
+        inside AS (
+            SELECT edges.left_node, edges.right_node, edges.weakness, edges.source, edges.event_id,
+                   edges.first_occurred_at
+            FROM identity.fct_identity_edges AS edges
+            INNER JOIN members AS elder ON edges.left_node = elder.birth
+            INNER JOIN members AS younger ON edges.right_node = younger.birth
+            LEFT JOIN identity.fct_rejected_edges AS rejected
+              ON edges.left_node = rejected.left_node AND edges.right_node = rejected.right_node
+            WHERE rejected.left_node IS NULL
+        ),
+        ends AS (
+            SELECT left_node AS birth, weakness, source, event_id, first_occurred_at FROM inside
+            UNION ALL
+            SELECT right_node AS birth, weakness, source, event_id, first_occurred_at FROM inside
+        ),
+        ranked AS (
+            SELECT birth, source, event_id, first_occurred_at,
+                   row_number() OVER (
+                       PARTITION BY birth
+                       ORDER BY weakness, first_occurred_at NULLS LAST, source, event_id
+                   ) AS nth
+            FROM ends
+        )
+        SELECT birth, source, event_id, first_occurred_at FROM ranked WHERE nth = 1
+        """,
+        {"profile": profile_id},
+    )
+    return {birth: Evidence(*evidence) for birth, *evidence in rows}
+
+
+def _member(warehouse: Warehouse, identifier: Identifier) -> Member:
+    rows = warehouse.rows(
+        """
+        SELECT identifiers.birth, identifiers.component_id, identifiers.profile_id,
+               coalesce(spelled.is_blocked, false)
+        FROM identity.dim_identifiers AS identifiers
+        LEFT JOIN identity.int_identifier_values AS spelled
+          ON identifiers.birth = spelled.birth
+        WHERE identifiers.identifier_type = $kind AND identifiers.identifier_value = $value
+        """,
+        {"kind": identifier.type, "value": identifier.value},
+    )
+    if not rows:
+        raise NeverSeen("it has landed, and no run has built whose it is yet; `cdp run` does")
+    return Member(identifier, *rows[0])
+
+
+_COMPONENTS = """
+    SELECT near.component_id FROM identity.dim_identifiers AS near
+    WHERE near.profile_id IN ($one, $other)
+    UNION
+    SELECT near.component_id FROM identity.dim_identifiers AS near
+    WHERE near.component_id IN ($mine, $theirs)
+"""
+"""The components of both, and those that a label has joined with them in one profile."""
+
+
+def _near(one: Member, other: Member) -> dict[str, int]:
+    return {
+        "one": one.profile_id,
+        "other": other.profile_id,
+        "mine": one.component_id,
+        "theirs": other.component_id,
+    }
+
+
+def _members(warehouse: Warehouse, one: Member, other: Member) -> list[Member]:
+    rows = warehouse.rows(
+        "SELECT identifier_type, identifier_value, birth, component_id, profile_id "
+        f"FROM identity.dim_identifiers WHERE component_id IN ({_COMPONENTS})",
+        _near(one, other),
+    )
+    return [Member(Identifier(kind, value), *numbers) for kind, value, *numbers in rows]
+
+
+def _edges(warehouse: Warehouse, one: Member, other: Member) -> Iterator[Edge]:
+    """Every edge of the components, those that were left out with their rule."""
+    rejected: dict[tuple[int, int], set[str]] = {}
+    for left, right, rule in warehouse.rows(
+        "SELECT left_node, right_node, rule FROM identity.fct_rejected_edges "
+        f"WHERE component_id IN ({_COMPONENTS})",
+        _near(one, other),
+    ):
+        rejected.setdefault((left, right), set()).add(rule)
+    for row in warehouse.rows(
+        "SELECT edges.left_node, edges.right_node, edges.weakness, edges.source, edges.event_id, "
+        "edges.first_occurred_at FROM identity.fct_identity_edges AS edges "
+        "INNER JOIN identity.dim_identifiers AS elder ON edges.left_node = elder.birth "
+        f"WHERE elder.component_id IN ({_COMPONENTS})",
+        _near(one, other),
+    ):
+        edge = Edge(*row)
+        rules = rejected.get((edge.left, edge.right))
+        yield replace(edge, rule=", ".join(sorted(rules))) if rules else edge
+
+
+def _labels(
+    warehouse: Warehouse, members: Sequence[Member], built_by: str | None
+) -> Iterator[Edge]:
+    """The joins that the run which built these tables has seen, as edges."""
+    seen = warehouse.scalar(
+        "SELECT max(label_high_water) FROM governance.runs WHERE run_id = ?", [built_by]
+    )
+    births = {member.identifier: member.birth for member in members}
+    for label in in_force(row for row in recorded(warehouse) if row.number <= (seen or 0)):
+        claim = label.claim
+        if claim.kind == "join" and claim.right is not None and claim.ends <= births.keys():
+            yield Edge(
+                births[claim.left],
+                births[claim.right],
+                _AS_A_PERSON_SAYS,
+                LABEL,
+                str(label.number),
+                label.recorded_at,
+            )
+
+
+def _built_by(warehouse: Warehouse) -> tuple[str | None, bool]:
+    """The run that built the identities as they are, and whether it is the last published one."""
+    built_by = warehouse.rows(
+        "SELECT builds.run_id FROM governance.stage_builds AS builds "
+        "INNER JOIN governance.runs AS runs ON builds.run_id = runs.run_id "
+        "WHERE builds.stage = 'identity' "
+        "ORDER BY runs.run_number DESC, builds.built_at DESC LIMIT 1"
+    )
+    published = warehouse.rows(
+        "SELECT run_id FROM governance.runs WHERE status = 'published' "
+        "ORDER BY run_number DESC LIMIT 1"
+    )
+    return (built_by[0][0] if built_by else None, bool(built_by) and built_by == published)
+
+
+def _steps(path: Iterable[Edge], start: int, known: Mapping[int, Identifier]) -> tuple[Step, ...]:
+    steps = []
+    for edge in path:
+        end = edge.left + edge.right - start
+        steps.append(Step(known[start], known[end], edge))
+        start = end
+    return tuple(steps)
