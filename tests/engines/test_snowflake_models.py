@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from cdp.generation import generate
+from cdp.identity.label_file import COLUMNS
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import STAGES
 from cdp.warehouse.settings import Settings, load_settings
@@ -188,6 +189,17 @@ def shop(tmp_path_factory: pytest.TempPathFactory, private_key: Path) -> Iterato
         made = Shop(tmp_path_factory.mktemp("shop") / "home", private_key, connection)
         made.build(1)
         yield made
+
+
+def test_a_seed_is_a_table_also_where_it_has_no_row(shop: Shop) -> None:
+    seeds = [
+        node.name
+        for node in shop.models.manifest().nodes.values()
+        if str(node.resource_type) == "seed"
+    ]
+    rows = {name: shop._rows(f"staging.{name}") for name in seeds}
+    assert {name for name, found in rows.items() if not found.num_rows} == {"identity_labels"}
+    assert rows["identity_labels"].column_names == list(COLUMNS)
 
 
 def test_every_model_that_runs_has_the_rows_of_the_embedded_engine(shop: Shop) -> None:

@@ -108,6 +108,13 @@
 {#- The rows of a seed as a query, each value read as its column's type. -#}
 {% macro rows_of_seed(model, agate_table) -%}
     {%- set types = model['config'].get('column_types', {}) -%}
+    {%- if not agate_table.rows | length %}
+    select
+        {%- for name in agate_table.column_names %}
+        cast(null as {{ type_named(types.get(name, adapter.convert_type(agate_table, loop.index0))) }}) as {{ name }}{{ "," if not loop.last }}
+        {%- endfor %}
+    limit 0
+    {%- endif %}
     {%- for row in agate_table.rows %}
     select
         {%- for name in agate_table.column_names %}

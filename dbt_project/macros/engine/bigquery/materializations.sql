@@ -39,13 +39,14 @@ session.keep(model(dbtObj(session.table), session), '{{ made }}')
 {%- endmacro %}
 
 
-{#- Seeds: the whole table in one statement, where dbt would drop it first. -#}
+{#- Seeds: the whole table in one statement, where dbt would drop it first. Of a seed
+    without rows it loads nothing, so its empty table is made before. -#}
 {% macro bigquery__create_csv_table(model, agate_table) -%}
-    {{ return('') }}
+    {{ return('' if agate_table.rows | length else load_csv_rows(model, agate_table)) }}
 {%- endmacro %}
 
 {% macro bigquery__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
-    {{ return('') }}
+    {{ return('' if agate_table.rows | length else load_csv_rows(model, agate_table)) }}
 {%- endmacro %}
 
 {% macro bigquery__load_csv_rows(model, agate_table) -%}

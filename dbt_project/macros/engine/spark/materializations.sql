@@ -76,19 +76,23 @@
 {%- endmacro %}
 
 
-{#- Seeds: the whole table in one commit, where dbt would empty it first. -#}
+{#- Seeds: the whole table in one commit, where dbt would empty it first. Of a seed
+    without rows it loads nothing, so its empty table is made before. -#}
 {% macro spark__create_csv_table(model, agate_table) -%}
-    {{ return('') }}
+    {{ return('' if agate_table.rows | length else load_csv_rows(model, agate_table)) }}
 {%- endmacro %}
 
 {% macro spark__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
-    {{ return('') }}
+    {{ return('' if agate_table.rows | length else load_csv_rows(model, agate_table)) }}
 {%- endmacro %}
 
 {% macro spark__load_csv_rows(model, agate_table) -%}
     {%- set types = model['config'].get('column_types', {}) -%}
     {%- set sql -%}
         create or replace table {{ this }} using delta as
+        {%- if not agate_table.rows | length %}
+        {{ rows_of_seed(model, agate_table) }}
+        {%- else %}
         select
             {%- for name in agate_table.column_names %}
             cast({{ name }} as {{ type_named(types.get(name, adapter.convert_type(agate_table, loop.index0))) }}) as {{ name }}{{ "," if not loop.last }}
@@ -98,6 +102,7 @@
             ({%- for value in row %}{{ 'null' if value is none else text_literal(value | string) }}{{ ", " if not loop.last }}{% endfor %}){{ "," if not loop.last }}
             {%- endfor %}
             as given ({{ agate_table.column_names | join(', ') }})
+        {%- endif %}
     {%- endset -%}
     {%- do run_query(sql) -%}
     {{ return(sql) }}
