@@ -80,7 +80,7 @@ clean: ## Remove the environment and what tools left behind; the data home (.cdp
 
 # The environment: exactly what the lock names, then this project itself, editable, then what
 # a deployment needs beside it and names in requirements-local.txt. uv does it in seconds; without uv,
-# Python's own venv and pip do the same.
+# Python's own venv and pip do the same. The lock is whole, so pip adds nothing to it.
 LOCAL := $(wildcard requirements-local.txt)
 # What `make engines` has added stays when the environment is built anew.
 LOCK := $(if $(wildcard .venv/engines),requirements-engines.lock,requirements.lock)
@@ -106,7 +106,7 @@ LOCK := $(if $(wildcard .venv/engines),requirements-engines.lock,requirements.lo
 		[ -x $(BIN)/pip ] || "$$python" -m venv --clear .venv || { \
 			echo "$$python cannot make environments: install its venv package" \
 				"(Debian: python3-venv)." >&2; exit 1; }; \
-		$(BIN)/pip install --quiet --disable-pip-version-check -r $(LOCK) && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r $(LOCK) && \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 			--config-settings editable_mode=compat --editable . && \
 		$(if $(LOCAL),$(BIN)/pip install --quiet --disable-pip-version-check \
@@ -120,7 +120,7 @@ LOCK := $(if $(wildcard .venv/engines),requirements-engines.lock,requirements.lo
 	@if command -v uv >/dev/null 2>&1; then \
 		uv pip install --quiet --python .venv --compile-bytecode -r requirements-engines.lock; \
 	else \
-		$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-engines.lock; \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-engines.lock; \
 	fi
 	@mvn --quiet --batch-mode --file cdp/warehouse/engines/jars.xml dependency:copy-dependencies \
 		-DexcludeGroupIds=io.netty,org.slf4j,commons-codec,commons-logging,org.apache.httpcomponents \
