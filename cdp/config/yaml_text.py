@@ -31,15 +31,18 @@ class ConfigError(ValueError):
         allowed: Iterable[str] = (),
     ) -> None:
         self.path, self.line = Path(path), line
-        names = sorted(str(name) for name in allowed)
-        text = message
-        if names:
-            text += f"; allowed: {', '.join(names)}"
-            quoted = message.rsplit("'", 2)
-            near = difflib.get_close_matches(quoted[1], names, 1) if len(quoted) == 3 else []
-            if near:
-                text += f" (did you mean '{near[0]}'?)"
-        super().__init__(f"{self.path}:{line or 1}: {text}")
+        super().__init__(f"{self.path}:{line or 1}: {nearest(message, allowed)}")
+
+
+def nearest(message: str, allowed: Iterable[str]) -> str:
+    """A message with what is allowed, and which of it is nearest to the last word it quotes."""
+    names = sorted(str(name) for name in allowed)
+    if not names:
+        return message
+    text = f"{message}; allowed: {', '.join(names)}"
+    quoted = message.rsplit("'", 2)
+    near = difflib.get_close_matches(quoted[1], names, 1) if len(quoted) == 3 else []
+    return f"{text} (did you mean '{near[0]}'?)" if near else text
 
 
 @dataclass(frozen=True)
