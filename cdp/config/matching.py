@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from cdp.config.contract import CONTACTS
 from cdp.config.declared import Declared, Text
@@ -46,16 +46,30 @@ KINDS = {
     "phone": "A phone number: equal, or one digit off.",
     "postcode": "A postal code: equal, or one sign off; rare ones say more.",
     "text": "Free text such as a street: equal, or more or less alike.",
-    "handle": "A name that people give themselves on the net: equal and distinctive (seven signs or "
-    "more, or with a digit), or equal.",
+    "handle": "A name that people give themselves on the net: equal and distinctive (seven signs "
+    "or more, or with a digit), or equal.",
 }
 """The ways to compare an attribute."""
 
 Kind = Literal["name", "exact", "email", "date", "phone", "postcode", "text", "handle"]
 
 
+def _listed(told: Any) -> Any:
+    return [told] if isinstance(told, str) else told
+
+
+Derivations = Annotated[
+    tuple[DerivationText, ...],
+    BeforeValidator(_listed),
+    Field(min_length=1),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    ),
+]
+
+
 class Certain(Declared):
-    """Pairs that are one person for certain, from which the share of all such pairs is estimated."""
+    """Pairs that are one person for certain, from which the share of such pairs is estimated."""
 
     rules: tuple[tuple[CutText, ...], ...] = Field(
         min_length=1,
@@ -77,7 +91,7 @@ class MatchingModel(Declared):
     between: tuple[str, ...] = Field(
         (), max_length=2, description="The two sources of which one's records meet the other's."
     )
-    derive: dict[AttributeName, DerivationText | tuple[DerivationText, ...]] = Field(
+    derive: dict[AttributeName, Derivations] = Field(
         default_factory=dict,
         description="Attributes made of others. Of a list, each that has a value is tried in turn, "
         "and the best one counts.",
@@ -142,8 +156,7 @@ class MatchingModel(Declared):
     def derivations(self) -> dict[str, tuple[Derivation, ...]]:
         """Every derived attribute with what it is made of, in the order of the file."""
         return {
-            name: tuple(read_derivation(each) for each in _listed(told))
-            for name, told in self.derive.items()
+            name: tuple(read_derivation(each) for each in told) for name, told in self.derive.items()
         }
 
     def read_attributes(self) -> tuple[str, ...]:
@@ -281,10 +294,6 @@ def _check_that_all_is_learned(text: YamlText, here: KeyPath, model: MatchingMod
 
 def _unknown(text: YamlText, keys: KeyPath, name: str, known: Collection[str]) -> ConfigError:
     return text.error(keys, f"no attribute is called '{name}'", known)
-
-
-def _listed(told: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (told,) if isinstance(told, str) else told
 
 
 def _at_its_line(text: YamlText, above: KeyPath, error: ValidationError) -> ConfigError:

@@ -1,0 +1,1 @@
+"""Probabilistic matching: which records are likely one person, and why."""
