@@ -62,9 +62,7 @@ Derivations = Annotated[
     tuple[DerivationText, ...],
     BeforeValidator(_listed),
     Field(min_length=1),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    ),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 
 
@@ -156,7 +154,8 @@ class MatchingModel(Declared):
     def derivations(self) -> dict[str, tuple[Derivation, ...]]:
         """Every derived attribute with what it is made of, in the order of the file."""
         return {
-            name: tuple(read_derivation(each) for each in told) for name, told in self.derive.items()
+            name: tuple(read_derivation(each) for each in told)
+            for name, told in self.derive.items()
         }
 
     def read_attributes(self) -> tuple[str, ...]:

@@ -4,9 +4,8 @@ Belongs here: counting values, and giving each value of the records to be scored
 belong here: what follows from a share, which is Splink's.
 
 The shares are part of the parameters, so that a pair's probability does not move when other people
-come or go. Only what `SHARED_BY` identifiers have is kept, and as a hash: parameters hold nothing
-that says anything of one person, and erasing somebody leaves them as they are. All rarer values
-count as had by one identifier fewer, which is more than they are, so that no pair gains by it.
+come or go. Only of what `SHARED_BY` identifiers have is anything kept, and that as a hash; all rarer
+values count alike, as common as one of them is that two strangers agree on.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SHARED_BY = 5
-"""How many identifiers have a value that is nobody's secret."""
+"""How many identifiers have a value that is kept."""
 
 
 class Frequencies(TypedDict):
@@ -43,7 +42,7 @@ def count(con: DuckDBPyConnection, rows: str, model: MatchingModel) -> dict[str,
     found: dict[str, Frequencies] = {}
     for attribute in counted_attributes(model):
         column = value_column(attribute)
-        total, shared = con.execute(
+        total, shared, rare = con.execute(
             f"""
             WITH counted AS (
                 SELECT {column} AS value, count(DISTINCT {NODE}) AS nodes FROM {rows}
@@ -52,14 +51,16 @@ def count(con: DuckDBPyConnection, rows: str, model: MatchingModel) -> dict[str,
             SELECT
                 (SELECT count(DISTINCT {NODE}) FROM {rows} WHERE {column} IS NOT NULL),
                 list({{'value': {_hash("value")}, 'nodes': nodes}} ORDER BY {_hash("value")})
-                    FILTER (WHERE nodes >= {SHARED_BY})
+                    FILTER (WHERE nodes >= {SHARED_BY}),
+                sum(nodes * nodes) FILTER (WHERE nodes < {SHARED_BY})
+                    / sum(nodes) FILTER (WHERE nodes < {SHARED_BY})
             FROM counted
             """
         ).fetchall()[0]
         each = max(1, total or 0)
         found[attribute] = {
             "shared": {one["value"]: one["nodes"] / each for one in shared or ()},
-            "rare": min(1.0, (SHARED_BY - 1) / each),
+            "rare": min(1.0, (rare or 1.0) / each),
         }
     return found
 

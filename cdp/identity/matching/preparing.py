@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from cdp.config.matching import Kind, MatchingModel
 from cdp.config.matching_terms import Derivation
+from cdp.identity.matching.connecting import own_database
 from cdp.identity.matching.errors import MatchingError
 from cdp.identity.names import plain_name
 
@@ -100,10 +101,8 @@ def _mapped(values: pa.Array, function: Clean) -> pa.Array:
 
 
 def _numbered(rows: pa.Table, columns: list[str]) -> pa.Table:
-    import duckdb
-
     says = ", ".join(columns)
-    with duckdb.connect(":memory:") as con:
+    with own_database() as con:
         con.register("rows_", rows)
         return con.execute(
             f"""

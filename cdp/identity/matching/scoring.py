@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from cdp.config.matching import MatchingModel
 from cdp.identity.matching import blocking, frequencies
+from cdp.identity.matching.connecting import own_database
 from cdp.identity.matching.errors import MatchingError
 from cdp.identity.matching.preparing import NODE, UID, prepared, value_column
 from cdp.identity.matching.splink_model import quiet
@@ -59,15 +60,13 @@ def candidates(
     Raises:
         MatchingError: the parameters were learned for something else.
     """
-    import duckdb
-
     if parameters.get("learned_for") != learned_for(model):
         raise MatchingError(
             f"the parameters of the matching model '{model.name}' were learned for other sources, "
             f"attributes or kinds than it has now; train it again"
         )
     rows = prepared(records, model)
-    with duckdb.connect(":memory:") as con:
+    with own_database() as con:
         con.register("all_rows", rows)
         pairs = blocking.pairs(con, "all_rows", model, only)
         if not pairs.num_rows:
@@ -81,9 +80,7 @@ def candidates(
             "right_node": scored["right_node"],
             "probability": scored["match_probability"],
             "match_weight": scored["match_weight"],
-            "waterfall": pa.array(
-                [waterfall.text(row) for row in scored.to_pylist()], pa.string()
-            ),
+            "waterfall": pa.array([waterfall.text(row) for row in scored.to_pylist()], pa.string()),
         },
         schema=SCHEMA,
     )
@@ -95,9 +92,7 @@ def crowded(records: pa.Table, model: MatchingModel) -> frozenset[str]:
     As long as they are the same as they were, what `candidates` finds for the nodes that changed
     is all that changes; when they are not, all pairs have to be found anew.
     """
-    import duckdb
-
-    with duckdb.connect(":memory:") as con:
+    with own_database() as con:
         con.register("all_rows", prepared(records, model))
         return blocking.crowded_keys(con, "all_rows", model)
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from cdp.config.matching import MatchingModel
 from cdp.identity.matching import frequencies
 from cdp.identity.matching.blocking import guard_sql
+from cdp.identity.matching.connecting import own_database
 from cdp.identity.matching.errors import MatchingError
 from cdp.identity.matching.preparing import NODE, SOURCE, UID, prepared
 from cdp.identity.matching.splink_model import agreement_sql, quiet, settings_of
@@ -37,11 +38,9 @@ def train(records: pa.Table, model: MatchingModel) -> dict[str, Any]:
     Raises:
         MatchingError: the records do not have what the model reads, or too little to learn from.
     """
-    import duckdb
-
     rows = prepared(records, model)
     # One thread: sums of fractions depend on the order in which threads come to them.
-    with duckdb.connect(":memory:", config={"threads": 1}) as con:
+    with own_database(threads=1) as con:
         con.register("all_rows", rows)
         _choose_rows(con, model)
         with quiet():
@@ -114,7 +113,7 @@ def _estimate(con: DuckDBPyConnection, linker: Linker, model: MatchingModel) -> 
                 f"'{model.name}': there is nothing to learn from"
             )
     linker.training.estimate_probability_two_random_records_match(
-        certain, recall=model.certain.recall
+        [*certain], recall=model.certain.recall
     )
     linker.training.estimate_u_using_random_sampling(
         max_pairs=float(model.random_pairs), seed=model.seed, min_count_per_level=None
