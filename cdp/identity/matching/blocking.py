@@ -1,7 +1,7 @@
 """Which pairs are compared.
 
-Belongs here: pairs that agree on all of one of a model's lists, and what too many agree on. Does not
-belong here: what becomes of a pair.
+Belongs here: pairs that agree on all of one of a model's lists, and what too many agree on. Does
+not belong here: what becomes of a pair.
 
 Splink finds pairs too; it cannot be told to look only around some nodes, nor to pass over values
 that half the records share.

@@ -4,8 +4,8 @@ Belongs here: counting values, and giving each value of the records to be scored
 belong here: what follows from a share, which is Splink's.
 
 The shares are part of the parameters, so that a pair's probability does not move when other people
-come or go. Only of what `SHARED_BY` identifiers have is anything kept, and that as a hash; all rarer
-values count alike, as common as one of them is that two strangers agree on.
+come or go. Only of what `SHARED_BY` identifiers have is anything kept, and that as a hash; all
+rarer values count alike, as common as one of them is that two strangers agree on.
 """
 
 from __future__ import annotations
