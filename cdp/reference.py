@@ -13,7 +13,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from pydantic.fields import FieldInfo
 
 from cdp import schemas
 from cdp.config.contract import ENTITIES
+from cdp.config.matching import ATTRIBUTES, KINDS, Certain, MatchingModel
+from cdp.config.matching_terms import CUTS, DERIVATIONS
 from cdp.config.source_options import OPTIONS
 from cdp.config.sources import Deletes, Map, Source, Stream, load_sources
 from cdp.generation import SHIPPED_PROJECT
@@ -107,6 +109,32 @@ def source_options() -> str:
     any_kind = next(iter(fields.values()))
     rows += [_option("any", name, field) for name, field in any_kind.items() if name in shared]
     return _table(("kind", "option", "form", "", "meaning"), rows)
+
+
+def matching_keys() -> str:
+    """The keys of `matching.yml`, level by level."""
+    levels = (("a model", MatchingModel), ("`certain`", Certain))
+    return "\n\n".join(
+        f"### Keys of {title}\n\n{_fields(model, leave_out={'name'})}" for title, model in levels
+    )
+
+
+def matching_words() -> str:
+    """The closed vocabulary of `matching.yml`."""
+    tables = (
+        ("Kinds of `compare`", "kind", KINDS),
+        ("What `derive` makes an attribute by", "before an attribute", DERIVATIONS),
+        ("What pairs may agree on beside a whole attribute", "before an attribute", CUTS),
+    )
+    made = "\n\n".join(
+        f"### {title}\n\n{_table((first, 'meaning'), _quoted(told))}"
+        for title, first, told in tables
+    )
+    return f"{made}\n\nAttributes of a contact: {', '.join(f'`{each}`' for each in ATTRIBUTES)}."
+
+
+def _quoted(told: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"`{name}`", text) for name, text in told.items()]
 
 
 def _option(kind: str, name: str, field: FieldInfo) -> tuple[str, ...]:
@@ -228,6 +256,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "source_options": source_options,
     "sources": shipped_sources,
     "entities": entity_sections,
+    "matching_keys": matching_keys,
+    "matching_words": matching_words,
     "segment_keys": segment_keys,
     "segments": shipped_segments,
     "trait_keys": trait_keys,
@@ -301,9 +331,13 @@ def _kind(annotation: Any) -> str:
         return "list"
     if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "mapping"
-    return {"str": "text", "timedelta": "duration", "bool": "true or false", "int": "number"}.get(
-        getattr(annotation, "__name__", ""), "text"
-    )
+    return {
+        "str": "text",
+        "timedelta": "duration",
+        "bool": "true or false",
+        "int": "number",
+        "float": "number",
+    }.get(getattr(annotation, "__name__", ""), "text")
 
 
 def _model_section(model: Model) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from cdp.config.matching import MatchingModel
 from cdp.config.personal_data import CLASSES, PLAIN
 from cdp.config.roles import Role
 from cdp.config.source_options import OPTIONS
@@ -62,6 +63,18 @@ def roles_schema() -> dict[str, Any]:
         ],
     }
     return _named("roles", role, definitions)
+
+
+def matching_schema() -> dict[str, Any]:
+    """`matching.yml`: any number of models, also none."""
+    definitions: dict[str, Any] = {}
+    model = _shape(MatchingModel, definitions, leave_out={"name"})
+    one_of = [{"required": ["within"]}, {"required": ["between"]}]
+    made = _named("matching", {**model, "oneOf": one_of}, definitions)
+    models = made["properties"]["matching"]
+    del models["minProperties"]
+    none = {"type": ["null", "array"], "maxItems": 0}
+    return {**made, "properties": {"matching": {"anyOf": [models, none]}}, "required": []}
 
 
 def traits_schema() -> dict[str, Any]:
@@ -117,6 +130,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "segment": segment_schema,
     "traits": traits_schema,
     "roles": roles_schema,
+    "matching": matching_schema,
     "deployment": deployment_schema,
     "personal_data": personal_data_schema,
 }

@@ -74,7 +74,10 @@ class Certain(Declared):
         description="Lists of attributes; who agrees on all of one list is one person.",
     )
     recall: float = Field(
-        0.8, gt=0, le=1, description="What share of all true pairs the rules are thought to find."
+        0.8,
+        gt=0,
+        le=1,
+        description="What share of all true pairs the rules are thought to find; 0.8 if not said.",
     )
 
 
@@ -82,7 +85,7 @@ class MatchingModel(Declared):
     """How the records of one source, or of two, are matched."""
 
     name: str = Field(pattern="^[a-z][a-z0-9_]{0,39}$")
-    description: Text = ""
+    description: Text = Field("", description="What the model is for.")
     within: tuple[str, ...] = Field(
         (), max_length=1, description="The one source whose records are compared with each other."
     )
@@ -91,8 +94,8 @@ class MatchingModel(Declared):
     )
     derive: dict[AttributeName, Derivations] = Field(
         default_factory=dict,
-        description="Attributes made of others. Of a list, each that has a value is tried in turn, "
-        "and the best one counts.",
+        description="Attributes made of others. Each of a list that has a value is a way to read a "
+        "record; the best one counts.",
     )
     compare: dict[AttributeName, Kind] = Field(
         min_length=1, description="What is compared, and as what kind."
@@ -115,18 +118,22 @@ class MatchingModel(Declared):
         lt=1,
         description="From this probability on a person is asked; what is below is rejected.",
     )
-    seed: int = Field(1, ge=0, le=2**31 - 1, description="Which random pairs are drawn to learn.")
+    seed: int = Field(
+        1, ge=0, le=2**31 - 1, description="Which random pairs are drawn to learn; 1 if not said."
+    )
     random_pairs: int = Field(
         1_000_000,
         ge=1_000,
         le=1_000_000_000,
-        description="How many random pairs are drawn to learn how often strangers agree.",
+        description="How many random pairs are drawn to learn how often strangers agree; a "
+        "million if not said.",
     )
     max_block: int = Field(
         500,
         ge=2,
         le=100_000,
-        description="A value that more identifiers share makes no pairs: it is nobody's own.",
+        description="A value that more identifiers share makes no pairs: it is nobody's own; 500 if "
+        "not said.",
     )
 
     @model_validator(mode="after")
@@ -301,6 +308,7 @@ def _at_its_line(text: YamlText, above: KeyPath, error: ValidationError) -> Conf
     for part in first["loc"]:
         if (*keys, part) in text.lines:
             keys.append(part)
-    where = ".".join(str(part) for part in keys[len(above) :] if isinstance(part, str))
+    told = [part for part in first["loc"] if isinstance(part, str) and part.isidentifier()]
+    where = ".".join(told)
     message = first["msg"].removeprefix("Value error, ")
     return text.error(tuple(keys), f"{where}: {message}" if where else message)
