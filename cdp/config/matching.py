@@ -132,8 +132,8 @@ class MatchingModel(Declared):
         500,
         ge=2,
         le=100_000,
-        description="A value that more identifiers share makes no pairs: it is nobody's own; 500 if "
-        "not said.",
+        description="A value that more identifiers share makes no pairs: it is nobody's own; 500 "
+        "if not said.",
     )
 
     @model_validator(mode="after")

@@ -113,11 +113,17 @@ def _scored(
     }
     with quiet():
         api = DuckDBAPI(connection=con)
-        con.execute("CREATE TABLE scored_rows AS SELECT * FROM all_rows")
+        con.register("pairs", pairs)
+        con.execute(
+            f"""
+            CREATE TABLE scored_rows AS SELECT * FROM all_rows
+            WHERE {UID} IN (SELECT join_key_l FROM pairs UNION SELECT join_key_r FROM pairs)
+            """
+        )
         linker = Linker(api.register("scored_rows"), settings, log_level=None)
         for attribute in frequencies.counted_attributes(model):
             shares = frequencies.shares(
-                con, "all_rows", attribute, parameters["frequencies"][attribute]
+                con, "scored_rows", attribute, parameters["frequencies"][attribute]
             )
             linker.table_management.register_term_frequency_lookup(
                 api.register(shares), value_column(attribute)
