@@ -62,7 +62,8 @@ def learned_for(model: MatchingModel) -> dict[str, Any]:
 
 def _choose_rows(con: DuckDBPyConnection, model: MatchingModel) -> None:
     """One row a node and source, the one that says most: the rows of one node agree with each
-    other whatever people are like, and one that is told often would count often."""
+    other whatever people are like, and one that is told often would count often. They are
+    numbered anew, since Splink draws by the numbers."""
     values = [f"v.{name}" for name in _value_columns(con)]
     filled = " + ".join(f"({name} IS NOT NULL)::INT" for name in values)
     guards = [
@@ -72,7 +73,10 @@ def _choose_rows(con: DuckDBPyConnection, model: MatchingModel) -> None:
     con.execute(
         f"""
         CREATE TABLE chosen AS
-        SELECT one.*, {", ".join(guards)} FROM (
+        SELECT
+            one.* REPLACE (row_number() OVER (ORDER BY {UID}) AS {UID}),
+            {", ".join(guards)}
+        FROM (
             SELECT * FROM all_rows AS v
             QUALIFY row_number() OVER (
                 PARTITION BY {NODE}, {SOURCE} ORDER BY {filled} DESC, {UID}
