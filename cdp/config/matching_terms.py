@@ -27,6 +27,8 @@ CUTS = {
 
 DERIVATIONS = {
     "plain": "A text without accents, case and punctuation.",
+    "outside brackets of": "The plain text but for what stands in brackets, such as a name without "
+    "the company behind it; none where there are no brackets.",
     "first word of": "The first word of the plain text.",
     "last word of": "The last word of the plain text; none where there is but one.",
     "local part of": "What stands before the @ of an address.",

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cdp.config.matching import MatchingModel
+from cdp.config.matching_terms import read_cut
 from cdp.identity.matching.errors import MatchingError
 from cdp.identity.matching.preparing import prepared
 from cdp.identity.matching.scoring import SCHEMA, candidates, crowded
+from cdp.identity.matching.splink_model import key_sql
 from cdp.identity.matching.training import train
 from tests.identity.matching_data import model_of, probabilities_of, records_of
 
@@ -192,6 +195,46 @@ def test_records_that_say_nothing_match_nobody(
     assert train(with_rows(records, *empty), model) == parameters
     alone = with_rows(records.slice(0, 0), *empty)
     assert candidates(alone, model, parameters).num_rows == 0
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                "first ",
+                "last ",
+                "3",
+                " letters of ",
+                "email",
+                "v_",
+                ")",
+                "'",
+                '"',
+                ";",
+                "--",
+                "{",
+                "}",
+            ]
+        ),
+        st.text(max_size=4),
+    ),
+    max_size=8,
+).map("".join)
+
+
+@given(PIECES)
+@example("first 3 letters of email")
+@example("last 20 letters of email")
+@example("email")
+@example("email\n")
+@example("first 3 letters of email) OR (1=1")
+def test_nothing_that_a_file_says_becomes_sql(text: str) -> None:
+    try:
+        cut = read_cut(text)
+    except ValueError:
+        return
+    column = r"\{table\}\.v_[a-z][a-z0-9_]*"
+    assert re.fullmatch(rf"{column}|substr\({column}, (1, \d\d?|-\d\d?)\)", key_sql(cut))
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)

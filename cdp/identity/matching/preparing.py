@@ -165,6 +165,17 @@ def _last_word(text: str) -> str | None:
     return words[-1] if len(words) > 1 else None
 
 
+_BRACKETS_IN_BRACKETS = 3
+_IN_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|<[^<>]*>|\{[^{}]*\}")
+
+
+def _outside_brackets(text: str) -> str | None:
+    outside = text
+    for _ in range(_BRACKETS_IN_BRACKETS):
+        outside = _IN_BRACKETS.sub(" ", outside)
+    return None if outside == text else plain_name(outside)
+
+
 _NO_REPLY = re.compile(r"^(?:\d+\+)?([^@+]+)@users\.noreply\.[^@]+$", re.IGNORECASE)
 
 
@@ -186,6 +197,7 @@ def _words_of_address(text: str) -> str | None:
 
 _DERIVE: dict[str, Clean] = {
     "plain": plain_name,
+    "outside brackets of": _outside_brackets,
     "first word of": _first_word,
     "last word of": _last_word,
     "local part of": _local_part,
