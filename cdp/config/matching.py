@@ -111,7 +111,7 @@ class MatchingModel(Declared):
         "one person's other attributes agree. Without it, `block`.",
     )
     accept: float = Field(
-        gt=0.5, lt=1, description="From this probability on a pair counts as one person."
+        ge=0.5, lt=1, description="From this probability on a pair counts as one person."
     )
     review: float = Field(
         gt=0,

@@ -363,6 +363,16 @@ def test_records_without_a_column_are_refused(records: pa.Table, model: Matching
         prepared(records.drop_columns(["phone", "email"]), model)
 
 
+@pytest.mark.parametrize("size", [2, 5])
+def test_nothing_is_learned_where_all_are_one_person(
+    records: pa.Table, model: MatchingModel, size: int
+) -> None:
+    (first,) = records.slice(0, 1).to_pylist()
+    same = [{**first, "node": 1_000 + each} for each in range(size)]
+    with pytest.raises(MatchingError, match="all records would be one person"):
+        train(with_rows(records.slice(0, 0), *same), model)
+
+
 def test_nothing_is_learned_of_people_who_have_nothing_in_common(
     records: pa.Table, model: MatchingModel
 ) -> None:

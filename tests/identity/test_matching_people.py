@@ -39,7 +39,7 @@ matching:
     certain:
       rules: [[email], [first_name, dob], [surname, dob]]
       recall: 0.6
-    accept: 0.51
+    accept: 0.5
     review: 0.1
 """
 

@@ -116,15 +116,29 @@ def _estimate(con: DuckDBPyConnection, linker: Linker, model: MatchingModel) -> 
                 f"no two records agree on any list of `{key}` of the matching model "
                 f"'{model.name}': there is nothing to learn from"
             )
-    linker.training.estimate_probability_two_random_records_match(
-        [*certain], recall=model.certain.recall
-    )
+    _estimate_share(linker, certain, model)
     linker.training.estimate_u_using_random_sampling(
         max_pairs=float(model.random_pairs), seed=model.seed, min_count_per_level=None
     )
     for rule in training:
         linker.training.estimate_parameters_using_expectation_maximisation(
             rule, estimate_without_term_frequencies=True, max_pairs=float(model.random_pairs)
+        )
+
+
+def _estimate_share(linker: Linker, certain: list[str], model: MatchingModel) -> None:
+    try:
+        linker.training.estimate_probability_two_random_records_match(
+            [*certain], recall=model.certain.recall
+        )
+        share = linker.misc.save_model_to_json()["probability_two_random_records_match"]
+    except ValueError:
+        # Splink says no more than this: pairs beyond what the recall leaves room for.
+        share = 1.0
+    if share >= 1:
+        raise MatchingError(
+            f"by `certain` of the matching model '{model.name}' all records would be one person, "
+            f"so nothing tells people apart; agree on more attributes, or on rarer ones"
         )
 
 
