@@ -34,9 +34,8 @@ matching:
   contributors:
     within: [people]
     derive:
-      # A name may be followed by what is none: Anna Berg (Shop Ltd).
       # An address such as anna.berg@… or a forge's anna-berg says the name of whom it is of.
-      full_name: [plain name, outside brackets of name, words of email]
+      full_name: [plain name, words of email]
       given: first word of full_name
       family: last word of full_name
       mailbox: local part of email
@@ -56,7 +55,7 @@ matching:
     certain:
       rules: [[email], [full_name]]
       recall: 0.85
-    accept: 0.9
+    accept: 0.95
     review: 0.5
 """
 
