@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from cdp.identity.quarantine import Entered
 from cdp.warehouse.alerts import (
     Alert,
     clusters_quarantined,
@@ -17,6 +16,7 @@ from cdp.warehouse.alerts import (
     run_failed,
     send_alert,
 )
+from cdp.warehouse.quarantined_clusters import Entered
 from cdp.warehouse.runs import Run
 from cdp.warehouse.settings import Settings
 from expectations.checks import GateVerdict

@@ -14,10 +14,10 @@ from functools import cached_property
 
 import dagster as dg
 
-from cdp.identity.quarantine import entered
 from cdp.warehouse import pending
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.publishing import recover_publication
+from cdp.warehouse.quarantined_clusters import entered
 from cdp.warehouse.runs import CHANGED_MEANWHILE, Run, begin_run, finish_run, logic_hash
 from cdp.warehouse.store import Warehouse, WarehouseBusy, open_warehouse
 from expectations.checks import GateVerdict

@@ -41,13 +41,12 @@ def solve_components(nodes: pa.Table, evidence: pa.Table, rules: Rules) -> pa.Ta
     """Solve every component given.
 
     Args:
-        nodes: `node` BIGINT, `component_id` BIGINT, `identifier_type` and `identifier_value` text,
-            `verdict` BOOLEAN: what a person has said of the value, null for nothing.
+        nodes: `node` BIGINT, `component_id` BIGINT, `identifier_type` and `identifier_value` text.
         evidence: everything else that is known of those components, one row each: `component_id`,
             `kind` text, `left_node`, `right_node`, and by kind: of an edge (`seen`) `weakness`
             BIGINT, `is_asserted` BOOLEAN, `first_occurred_at` TIMESTAMP (UTC); of a label (`join`,
-            `split`) `label_number` BIGINT; of a name beside `left_node` (`name`) `given_name` and
-            `surname` text.
+            `split`; `trust` and `distrust` of `left_node` alone) `label_number` BIGINT; of a name
+            beside `left_node` (`name`) `given_name` and `surname` text.
 
     Returns:
         A table of `SCHEMA`.
@@ -67,8 +66,6 @@ def _components(nodes: pa.Table, evidence: pa.Table) -> Iterator[tuple[int, Comp
     for row in nodes.to_pylist():
         number, node = row["component_id"], row["node"]
         members[number][node] = Identifier(row["identifier_type"], row["identifier_value"])
-        if row["verdict"] is not None:
-            verdicts[number][node] = row["verdict"]
     edges: dict[int, list[Edge]] = defaultdict(list)
     labels: dict[int, list[Label]] = defaultdict(list)
     names: dict[int, dict[int, set[Name]]] = defaultdict(lambda: defaultdict(set))
@@ -80,6 +77,8 @@ def _components(nodes: pa.Table, evidence: pa.Table) -> Iterator[tuple[int, Comp
                 edges[number].append(Edge(left, right, row["weakness"], at, row["is_asserted"]))
             case "name":
                 names[number][left].add(Name(row["given_name"], row["surname"]))
+            case "trust" | "distrust" as kind:
+                verdicts[number][left] = kind == "trust"
             case kind:
                 labels[number].append(Label(row["label_number"], kind, left, right))
     for number in sorted(members):

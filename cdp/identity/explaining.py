@@ -18,6 +18,7 @@ from cdp.identity.label_record import recorded
 from cdp.identity.labels import in_force
 from cdp.identity.looking_up import NeverSeen, Seen
 from cdp.identity.paths import Edge, shortest
+from cdp.warehouse.runs import add_missing_columns
 from cdp.warehouse.store import Warehouse
 
 LABEL = "label"
@@ -223,11 +224,14 @@ def _labels(
     warehouse: Warehouse, members: Sequence[Member], built_by: str | None
 ) -> Iterator[Edge]:
     """The joins that the run which built these tables has seen, as edges."""
+    labels = recorded(warehouse)
+    # The record may be of an earlier version, and no run begun since.
+    add_missing_columns(warehouse)
     seen = warehouse.scalar(
         "SELECT max(label_high_water) FROM governance.runs WHERE run_id = ?", [built_by]
     )
     births = {member.identifier: member.birth for member in members}
-    for label in in_force(row for row in recorded(warehouse) if row.number <= (seen or 0)):
+    for label in in_force(row for row in labels if row.number <= (seen or 0)):
         claim = label.claim
         if claim.kind == "join" and claim.right is not None and claim.ends <= births.keys():
             yield Edge(

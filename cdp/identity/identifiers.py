@@ -47,19 +47,6 @@ def readings(text: str) -> Iterator[Identifier]:
     yield from found
 
 
-def of_known_type(text: str, known: Collection[str]) -> Identifier:
-    """What `type:value` means where these types are known.
-
-    Raises:
-        NoIdentifier: no type of that name is known; the nearest is told.
-    """
-    found = list(readings(text))
-    for reading in found:
-        if reading.type in known:
-            return reading
-    raise no_type(found[-1].type, known)
-
-
 def no_type(name: str, known: Collection[str]) -> NoIdentifier:
     """The complaint that a type is not known, with the nearest that is."""
     import difflib

@@ -50,8 +50,10 @@ CREATE TABLE IF NOT EXISTS governance.identity_labels (
 );
 """
 
-_ADDED = {"label_high_water": "BIGINT"}
-"""Columns that `governance.runs` of an earlier version lacks."""
+_ADDED = {
+    "label_high_water": "ALTER TABLE governance.runs ADD COLUMN label_high_water BIGINT",
+}
+"""Columns that `governance.runs` of an earlier version lacks, and how it gets them."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,16 @@ def ensure_run_tables(warehouse: Warehouse) -> None:
     warehouse.execute(_TABLES)
 
 
-def _add_columns(warehouse: Warehouse) -> None:
+def add_missing_columns(warehouse: Warehouse) -> None:
     """Give a record of runs that an earlier version made the columns that it lacks.
 
-    Not part of making the tables: looking costs a query, and whoever only reads needs none of them.
+    Not part of making the tables: looking costs a query, and most need no column of these.
     """
     found = warehouse.arrow("SELECT * FROM governance.runs WHERE false").column_names
     there = {name.lower() for name in found}
-    for name, kind in _ADDED.items():
+    for name, statement in _ADDED.items():
         if name not in there:
-            warehouse.execute(f"ALTER TABLE governance.runs ADD COLUMN {name} {kind}")
+            warehouse.execute(statement)
 
 
 def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None = None) -> Run:
@@ -109,7 +111,7 @@ def begin_run(warehouse: Warehouse, run_id: str, trigger: str, logic: str | None
             changed while it waited for the warehouse. Taken now when not given.
     """
     ensure_run_tables(warehouse)
-    _add_columns(warehouse)
+    add_missing_columns(warehouse)
     settings = warehouse.settings
     now = utc_now()
     with warehouse.transaction() as session:

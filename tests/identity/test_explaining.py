@@ -145,6 +145,13 @@ def test_a_label_is_an_edge_for_the_runs_that_have_seen_it(built: Warehouse) -> 
     assert [(each.edge.source, each.edge.event_id) for each in explanation.path] == [("label", "1")]
 
 
+def test_what_an_earlier_version_has_built_is_explained(built: Warehouse) -> None:
+    built.execute("ALTER TABLE governance.runs DROP COLUMN label_high_water")
+    join(built, 10, 11)
+    assert explain(built, "email:p1", "email:p2").why == "tied"
+    assert explain(built, "email:p10", "email:p11").why == "elsewhere"
+
+
 def test_what_a_run_has_built_that_is_not_published_is_said_to_be_so(built: Warehouse) -> None:
     build(built, "second", publish=False)
     assert not explain(built, "email:p1", "email:p2").is_published

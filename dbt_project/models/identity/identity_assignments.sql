@@ -31,6 +31,13 @@ edges as (
 
 ),
 
+labels as (
+
+    select * from {{ ref('int_identity_labels') }}
+    where is_news
+
+),
+
 spellings as (
 
     select * from {{ ref('int_identifier_values') }}
@@ -185,33 +192,90 @@ firsts as (
 
 ),
 
+-- What people have said since then, of the former profile or of others that hung together with it.
+said as (
+
+    select
+        labels.label_number,
+        labels.left_node as node
+    from labels
+    union all
+    select
+        labels.label_number,
+        labels.right_node as node
+    from labels
+    where labels.right_node is not null
+
+),
+
+said_of_profiles as (
+
+    select
+        before.profile_id as profile_before,
+        max(said.label_number) as label_number
+    from said
+    inner join before on said.node = before.birth
+    group by before.profile_id
+
+),
+
+said_of_components as (
+
+    select
+        served.component_id,
+        max(said.label_number) as label_number
+    from said
+    inner join served on said.node = served.birth
+    group by served.component_id
+
+),
+
+-- What somebody said of the former profile itself comes first.
+weighed as (
+
+    select
+        moved.*,
+        coalesce(of_profile.label_number, of_component.label_number) as label_number
+    from moved
+    left join said_of_profiles as of_profile on moved.profile_before = of_profile.profile_before
+    left join said_of_components as of_component on moved.component_id = of_component.component_id
+
+),
+
 changes as (
 
     select
-        moved.birth,
-        moved.profile_before,
-        moved.profile_id,
+        weighed.birth,
+        weighed.profile_before,
+        weighed.profile_id,
         case
-            when moved.is_new then 'birth'
-            when current_run.rules_changed or moved.profile_before is null then 'rule'
-            when moved.profile_id < moved.profile_before then 'merge'
+            when weighed.is_new then 'birth'
+            when current_run.rules_changed or weighed.profile_before is null then 'rule'
+            when weighed.label_number is not null then 'label'
+            when weighed.profile_id < weighed.profile_before then 'merge'
             else 'split'
         end as cause,
-        case when moved.profile_before is not null then coalesce(ties.source, firsts.source) end as source,
-        case when moved.profile_before is not null then coalesce(ties.event_id, firsts.event_id) end as event_id
-    from moved
+        case
+            when weighed.profile_before is null or current_run.rules_changed then null
+            when weighed.label_number is not null then 'identity_labels'
+            else coalesce(ties.source, firsts.source)
+        end as source,
+        case
+            when weighed.profile_before is null or current_run.rules_changed then null
+            when weighed.label_number is not null then cast(weighed.label_number as {{ dbt.type_string() }})
+            else coalesce(ties.event_id, firsts.event_id)
+        end as event_id
+    from weighed
     cross join current_run
     left join ties
         on
-            moved.profile_before = ties.profile_before
-            and moved.component_id = ties.component_id
+            weighed.profile_before = ties.profile_before
+            and weighed.component_id = ties.component_id
             and ties.nth = 1
-            and not current_run.rules_changed
     left join firsts
         on
-            moved.component_id = firsts.component_id
+            weighed.component_id = firsts.component_id
             and firsts.nth = 1
-            and not current_run.rules_changed
 
     union all
 

@@ -25,6 +25,13 @@ signs as (
 
 ),
 
+labels as (
+
+    select * from {{ ref('int_identity_labels') }}
+    where is_in_force
+
+),
+
 counted as (
 
     select
@@ -77,3 +84,10 @@ where judged.is_above_limit or judged.is_kept_apart
 union distinct
 
 select implausible.component_id from implausible
+
+union distinct
+
+select touched.component_id
+from labels
+inner join touched on labels.left_node = touched.birth
+where labels.kind in ('split', 'distrust')

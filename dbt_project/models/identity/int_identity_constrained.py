@@ -34,7 +34,6 @@ def model(dbt, session):
         "m.component_id",
         "i.identifier_type",
         "i.identifier_value",
-        "cast(null as boolean) as verdict",
     )
     solve = partial(solve_components, rules=rules_of(types, signs))
     return nodes.solved_with(evidence, "component_id", solve, SCHEMA)

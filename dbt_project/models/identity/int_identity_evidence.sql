@@ -17,6 +17,13 @@ edges as (
     select * from {{ ref('fct_identity_edges') }}
     where blocked_by is null
 
+),
+
+labels as (
+
+    select * from {{ ref('int_identity_labels') }}
+    where is_in_force
+
 )
 
 select
@@ -33,3 +40,23 @@ select
 from edges
 inner join components on edges.left_node = components.node
 inner join conflicts on components.component_id = conflicts.component_id
+
+union all
+
+select
+    components.component_id,
+    labels.kind,
+    labels.left_node,
+    labels.right_node,
+    cast(null as {{ dbt.type_int() }}) as weakness,
+    cast(null as boolean) as is_asserted,
+    cast(null as {{ dbt.type_timestamp() }}) as first_occurred_at,
+    labels.label_number,
+    cast(null as {{ dbt.type_string() }}) as given_name,
+    cast(null as {{ dbt.type_string() }}) as surname
+from labels
+inner join components on labels.left_node = components.node
+inner join conflicts on components.component_id = conflicts.component_id
+left join components as others on labels.right_node = others.node
+-- A split of what nothing ties says nothing.
+where labels.right_node is null or others.component_id = components.component_id

@@ -30,6 +30,13 @@ identifiers as (
 
 ),
 
+labels as (
+
+    select * from {{ ref('int_identity_labels') }}
+    where is_news
+
+),
+
 -- Everything that landed since the last published run, so that a killed run is simply repeated.
 touched_nodes as (
 
@@ -52,6 +59,15 @@ touched_nodes as (
     where
         births.run_number > current_run.previous_run_number
         or current_run.everything_changed
+
+    union distinct
+
+    select labels.left_node as node from labels
+
+    union distinct
+
+    select labels.right_node as node from labels
+    where labels.right_node is not null
 
 ),
 

@@ -1,0 +1,153 @@
+{{ config(materialized='table') }}
+
+with current_run as (
+
+    select * from {{ ref('int_current_run') }}
+
+),
+
+record as (
+
+    select labels.*
+    from {{ source('governance', 'identity_labels') }} as labels
+    cross join current_run
+    where labels.label_number <= current_run.label_high_water
+
+),
+
+seed as (
+
+    select * from {{ ref('identity_labels') }}
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identifier_values') }}
+
+),
+
+taken_back as (
+
+    select
+        removes as label_number,
+        min(label_number) as taken_back_by
+    from record
+    where removes is not null
+    group by removes
+
+),
+
+-- What was taken back before the last published run says nothing any more, not even that it went.
+said as (
+
+    select
+        record.label_number,
+        record.kind,
+        record.left_type,
+        record.left_value,
+        record.right_type,
+        record.right_value,
+        taken_back.label_number is null as is_in_force,
+        coalesce(taken_back.taken_back_by, record.label_number)
+        > current_run.published_label_high_water as is_news
+    from record
+    left join taken_back on record.label_number = taken_back.label_number
+    cross join current_run
+    where
+        record.removes is null
+        and (
+            taken_back.label_number is null
+            or taken_back.taken_back_by > current_run.published_label_high_water
+        )
+
+    union all
+
+    select
+        0 as label_number,
+        seed.kind,
+        seed.left_type,
+        seed.left_value,
+        seed.right_type,
+        seed.right_value,
+        true as is_in_force,
+        false as is_news
+    from seed
+
+),
+
+named as (
+
+    select
+        left_type as identifier_type,
+        left_value as named_value
+    from said
+
+    union distinct
+
+    select
+        right_type as identifier_type,
+        right_value as named_value
+    from said
+    where right_value is not null
+
+),
+
+-- As it landed or as it is normalised.
+spelled as (
+
+    select
+        named.identifier_type,
+        named.named_value,
+        identifiers.node,
+        identifiers.is_blocked
+    from named
+    inner join identifiers
+        on
+            named.identifier_type = identifiers.identifier_type
+            and named.named_value = identifiers.raw_value
+
+    union distinct
+
+    select
+        named.identifier_type,
+        named.named_value,
+        identifiers.node,
+        identifiers.is_blocked
+    from named
+    inner join identifiers
+        on
+            named.identifier_type = identifiers.identifier_type
+            and named.named_value = identifiers.identifier_value
+
+),
+
+-- Blocked values are nobody's own, whatever anybody says.
+nodes as (
+
+    select
+        identifier_type,
+        named_value,
+        min(node) as node
+    from spelled
+    where not is_blocked
+    group by identifier_type, named_value
+
+)
+
+-- A label on what has not been seen yet waits until it is.
+select distinct
+    said.label_number,
+    said.kind,
+    one.node as left_node,
+    other.node as right_node,
+    said.is_in_force,
+    said.is_news
+from said
+inner join nodes as one
+    on said.left_type = one.identifier_type and said.left_value = one.named_value
+left join nodes as other
+    on said.right_type = other.identifier_type and said.right_value = other.named_value
+where
+    (other.node is not null and other.node <> one.node)
+    or said.kind in ('trust', 'distrust')
