@@ -90,7 +90,7 @@ def generate(settings: Settings) -> Path:
     wanted = wanted_files(settings)
     project = project_dir(settings)
     if project != SHIPPED_PROJECT:
-        _mirror_shipped(project)
+        _mirror_shipped(project, settings.config / "seeds")
     present = _present(project)
     for path in set(present) - set(wanted):
         (project / path).unlink()
@@ -111,14 +111,19 @@ def _present(project: Path) -> dict[str, str]:
     }
 
 
-def _mirror_shipped(project: Path) -> None:
-    """Copy what is not generated; what the clone no longer has goes."""
+def _mirror_shipped(project: Path, own_seeds: Path) -> None:
+    """Copy what is not generated; what the clone no longer has goes.
+
+    Args:
+        own_seeds: seeds of the configuration, each in place of the shipped one of its name.
+    """
     wanted: dict[Path, Path] = {}
     for folder in ("models", "macros", "seeds", "tests"):
         for path in (SHIPPED_PROJECT / folder).rglob("*"):
             below = path.relative_to(SHIPPED_PROJECT)
             if path.is_file() and not str(below).startswith(GENERATED):
                 wanted[below] = path
+    wanted |= {Path("seeds") / path.name: path for path in own_seeds.glob("*.csv")}
     wanted[Path("dbt_project.yml")] = SHIPPED_PROJECT / "dbt_project.yml"
     for below, path in wanted.items():
         target = project / below

@@ -9,6 +9,21 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import pyarrow as pa
+
+SCHEMA = pa.schema(
+    [
+        ("name", pa.string()),
+        ("plain_name", pa.string()),
+        ("given_name", pa.string()),
+        ("surname", pa.string()),
+        ("parts", pa.int64()),
+    ]
+)
+"""Grain: one row per name as it was told. Its plain spelling, the first word of that, the last
+where there are several, and how many there are; of a name without a letter or digit nothing and
+0."""
+
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
@@ -26,3 +41,25 @@ def plain_name(text: str | None) -> str | None:
     bare = "".join(each for each in decomposed if not unicodedata.combining(each))
     folded = unicodedata.normalize("NFKD", bare.casefold())
     return _BETWEEN_WORDS.sub(" ", folded).strip() or None
+
+
+def parts_of(names: pa.Table) -> pa.Table:
+    """Read names (`name` text): a table of `SCHEMA`.
+
+    That the first word is the given name and the last the surname holds of most names in most
+    languages; it is used for counting different ones, never to join anybody.
+    """
+    rows = []
+    for name in names["name"].to_pylist():
+        plain = plain_name(name)
+        words = plain.split() if plain else []
+        rows.append(
+            {
+                "name": name,
+                "plain_name": plain,
+                "given_name": words[0] if words else None,
+                "surname": words[-1] if len(words) > 1 else None,
+                "parts": len(words),
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=SCHEMA)

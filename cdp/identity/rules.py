@@ -29,6 +29,8 @@ class TypeRule:
             it counts as nobody's own; None for never.
         max_asserted: values of the type that sources may say are one before that is not believed;
             None for any number.
+        max_values: distinct values of any one other type that a value may stand beside before it
+            counts as nobody's own; None for never.
         window: `max_per_profile` holds for the values that were first seen within any period of
             this length; None for a limit that holds for ever.
         do_not_merge: two values of the type are two people's, whatever any source says.
@@ -38,6 +40,7 @@ class TypeRule:
     max_per_profile: int | None = None
     max_people: int | None = None
     max_asserted: int | None = None
+    max_values: int | None = None
     window: timedelta | None = None
     do_not_merge: bool = False
     is_device: bool = False
@@ -102,6 +105,7 @@ def rules_of(types: pa.Table, signs: pa.Table) -> Rules:
                 max_per_profile=row["max_per_profile"],
                 max_people=row["max_people"],
                 max_asserted=row["max_asserted"],
+                max_values=row["max_values"],
                 window=None if row["window_days"] is None else timedelta(row["window_days"]),
                 do_not_merge=bool(row["do_not_merge"]),
                 is_device=bool(row["is_device"]),

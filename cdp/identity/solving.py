@@ -162,17 +162,26 @@ def _nobodys(component: Component, believed: Union, rules: Rules) -> set[int]:
     """Values that stand beside too many people to tell one of them."""
     identifiers = component.identifiers
     people: dict[int, set[int]] = defaultdict(set)
+    beside: dict[int, Counter[str]] = defaultdict(Counter)
     for edge in component.edges:
         for node, other in ((edge.left, edge.right), (edge.right, edge.left)):
             kind = identifiers[other].type
-            if rules.of(kind).one_per_profile and kind != identifiers[node].type:
+            if kind == identifiers[node].type:
+                continue
+            beside[node][kind] += 1
+            if rules.of(kind).one_per_profile:
                 people[node].add(believed.root(other))
     found = {node for node, told in component.verdicts.items() if not told}
     for node, identifier in identifiers.items():
-        limit = rules.of(identifier.type).max_people
-        if limit is None or component.verdicts.get(node):
+        rule = rules.of(identifier.type)
+        if component.verdicts.get(node):
             continue
-        if len(people[node]) > limit or rules.signs.in_names(component.names.get(node, ())):
+        if rule.max_values is not None and max(beside[node].values(), default=0) > rule.max_values:
+            found.add(node)
+        if rule.max_people is not None and (
+            len(people[node]) > rule.max_people
+            or rules.signs.in_names(component.names.get(node, ()))
+        ):
             found.add(node)
     return found
 

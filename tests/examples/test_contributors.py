@@ -65,6 +65,55 @@ def test_staging_says_what_the_file_says(repository: Example, commits: pd.DataFr
     assert commits["moment"].min().year == 2000
 
 
+def test_the_rules_find_who_is_who(
+    repository: Example, commits: pd.DataFrame, real_data: DataSets
+) -> None:
+    """Pairwise, over the distinct pairs of a name and an address, against what people have said."""
+    profiles = dict(
+        repository.warehouse_rows(
+            "SELECT spellings.identifier_type || ' ' || spellings.raw_value, served.profile_id "
+            "FROM identity.int_identifier_values AS spellings "
+            "INNER JOIN identity.dim_identifiers AS served ON spellings.node = served.birth"
+        )
+    )
+    nobodys = {
+        value
+        for (value,) in repository.warehouse_rows(
+            "SELECT DISTINCT spellings.raw_value FROM identity.fct_rejected_edges AS edges "
+            "INNER JOIN identity.int_identifier_values AS spellings "
+            "ON spellings.node IN (edges.left_node, edges.right_node) "
+            "WHERE spellings.identifier_type = 'email'"
+        )
+    }
+    truth = pd.read_parquet(real_data / "contributors/truth.parquet").set_index("event_id")
+    told = commits[["author_name", "author_email"]].join(truth).drop_duplicates()
+    by_name = ("name repository:" + told["author_name"].str.strip()).map(profiles)
+    by_address = ("email " + told["author_email"].str.strip()).map(profiles)
+    unsaid = told["author_email"].str.strip().isin(nobodys) | by_address.isna()
+    found = by_name.where(unsaid, by_address).fillna(-pd.Series(range(len(told)), told.index))
+    truly = told["person_id"]
+    together = pairs(found.astype(int).astype(str) + " " + truly)
+    precision, recall = together / pairs(found), together / pairs(truly)
+    print(f"precision {precision:.4f}, recall {recall:.4f}")
+    assert precision >= 0.99
+    assert recall >= 0.85
+
+
+def pairs(labels: pd.Series) -> int:
+    """How many pairs of rows have one label."""
+    sizes = labels.value_counts()
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def test_an_address_of_many_people_joins_none_and_is_told(repository: Example) -> None:
+    (found,) = repository.warehouse_rows(
+        "SELECT clusters.kind, clusters.sign, served.identifier_type "
+        "FROM identity.quarantined_clusters AS clusters "
+        "INNER JOIN identity.dim_identifiers AS served ON clusters.cluster_id = served.birth"
+    )
+    assert found == ("value", "names", "email")
+
+
 def test_an_address_of_one_name_is_somebody(commits: pd.DataFrame, owners: pd.Series) -> None:
     """An e-mail address is enough to be a person by: no commit has any other identifier."""
     names = commits.groupby("author_email")["author_name"].nunique()

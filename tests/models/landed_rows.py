@@ -57,7 +57,7 @@ sources:
           - entity: customers
             columns:
               {contact_id: id, email: email, phone: phone, phone_country: land,
-               merged_into_id: into, updated_at: at}
+               full_name: name, merged_into_id: into, updated_at: at}
       orders:
         files: "orders*.ndjson"
         format: ndjson
@@ -86,7 +86,7 @@ sources:
           - entity: contacts
             columns:
               {contact_id: id, email: email, phone: phone, phone_country: land,
-               merged_ids: merged, updated_at: at}
+               full_name: name, merged_ids: merged, updated_at: at}
       lists:
         files: "lists*.ndjson"
         format: ndjson
@@ -96,6 +96,10 @@ sources:
           - entity: memberships
             columns: {list_id: list, subject_type: type, subject_id: subject, joined_at: at}
 """
+
+
+SCOPES = "source,scope,min_name_parts\nshop,people,2\ncrm,people,2\n"
+"""A whole name tells who somebody is, among the accounts of the shop and the contacts."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +117,15 @@ class Row:
 TABLES = (
     "int_identifier_tuples",
     "int_phone_numbers",
+    "int_person_names",
+    "int_identifier_names",
     "int_identifier_values",
     "fct_identity_edges",
     "int_identity_components",
     "int_identity_constrained",
     "dim_identifiers",
     "fct_rejected_edges",
+    "quarantined_clusters",
 )
 """The current tables of identity that do not describe a run's change set."""
 
@@ -140,6 +147,8 @@ class Landed:
             config = self.home / "config"
             shutil.copytree(PROJECT_ROOT / "config", config)
             (config / "sources.yml").write_text(SOURCES, encoding="utf-8")
+            (config / "seeds").mkdir()
+            (config / "seeds" / "identity_scopes.csv").write_text(SCOPES, encoding="utf-8")
             self._settings = load_settings(
                 home=self.home / "data", config=config, as_of=AS_OF, default_country="DE"
             )
@@ -216,11 +225,14 @@ class Landed:
 
     def facts(self) -> dict[str, list[tuple[Any, ...]]]:
         """What tables say without the numbers that depend on the order of landing."""
-        name = "concat(d.identifier_type, '=', d.identifier_value)"
-        ends = (
-            f"(SELECT {name} FROM identity.dim_identifiers AS d WHERE d.birth = left_node), "
-            f"(SELECT {name} FROM identity.dim_identifiers AS d WHERE d.birth = right_node)"
-        )
+
+        def named(node: str) -> str:
+            return (
+                "(SELECT concat(v.identifier_type, '=', coalesce(v.identifier_value, v.raw_value)) "
+                f"FROM identity.int_identifier_values AS v WHERE v.birth = {node})"
+            )
+
+        ends = f"{named('left_node')}, {named('right_node')}"
         return {
             "people": sorted((" ".join(sorted(each)),) for each in self.people()),
             "edges": self.rows(
@@ -230,6 +242,11 @@ class Landed:
             "rejected": self.rows(
                 f"SELECT list_sort([{ends}]), rule, first_occurred_at "
                 "FROM identity.fct_rejected_edges ORDER BY ALL"
+            ),
+            "quarantined": self.rows(
+                "SELECT kind, sign, seen, identifiers, edges_left_out, CASE kind WHEN 'value' "
+                f"THEN {named('cluster_id')} END "
+                "FROM identity.quarantined_clusters ORDER BY ALL"
             ),
         }
 

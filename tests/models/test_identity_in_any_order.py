@@ -31,7 +31,9 @@ def test_the_worlds_are_rich(at_once: Landed) -> None:
     """Were nothing merged, refused or asserted, the other tests would say nothing."""
     facts = at_once.facts()
     assert len(facts["people"]) > WORLDS
-    assert {rule for _, rule, _ in facts["rejected"]} >= {"limit:user_id", "bad_value"}
+    rules = {rule for _, rule, _ in facts["rejected"]}
+    assert rules >= {"limit:user_id", "bad_value", "implausible", "blocked", "unreadable"}
+    assert {kind for kind, *_ in facts["quarantined"]} == {"cluster", "value"}
     assert any(asserted for _, _, asserted, _ in facts["edges"])
 
 

@@ -20,6 +20,8 @@ class World:
 
     def __init__(self, number: int) -> None:
         self._random = random.Random(number)
+        # Of its own, so that who is called what changes nothing else.
+        self._naming = random.Random(f"names of {number}")
         self._name = f"w{number}"
         self._number = number
         self._versions = 0
@@ -56,6 +58,18 @@ class World:
         spelled = [f"+49{local}", f"0{local}", f"0{local[:2]} {local[2:]}"]
         # A hotline that people of all worlds give instead of their own number.
         return self._random.choice([*spelled, "0800 1234567"])
+
+    def _called(self) -> str | None:
+        one = self._naming.randrange(5)
+        plain = f"Ann{one} Bell{one}{self._name}"
+        spelled = [
+            plain,
+            plain.upper(),
+            plain.replace(" ", "."),
+            f" Ánn{one}  Bell{one}{self._name}",
+        ]
+        # A word alone tells nobody.
+        return self._naming.choice([*spelled, None, None, "Kim", "?"])
 
     def _at(self) -> datetime:
         # Few moments, so that many are the same.
@@ -130,6 +144,7 @@ class World:
             "email": self._maybe(self._email, 0.7),
             "phone": self._maybe(self._phone, 0.3),
             "land": self._maybe(lambda: "DE"),
+            "name": self._called(),
             "into": self._maybe(lambda: self._one("u", 4), 0.2),
         }
         self._version("shop", "customers", row)
@@ -141,6 +156,7 @@ class World:
             "email": self._maybe(self._email, 0.7),
             "phone": self._maybe(self._phone, 0.3),
             "merged": ";".join(merged) or None,
+            "name": self._called(),
         }
         self._version("crm", "contacts", row)
 

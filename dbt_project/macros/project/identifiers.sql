@@ -9,7 +9,20 @@
 {%- endmacro %}
 
 
-{#- The slots of a tuple: its column, the identifier type that the column holds, and whether the column
+{#- The name that a row tells: in one piece, or put together from its parts. -#}
+{% macro told_name() -%}
+    coalesce(
+        full_name,
+        case
+            when first_name is null then last_name
+            when last_name is null then first_name
+            else first_name || ' ' || last_name
+        end
+    )
+{%- endmacro %}
+
+
+{#- The slots of a tuple: its column (or what is made of some), the identifier type that the column holds, and whether the column
     is the row's own id (`own`), one that the source says is the same (`same`), or stands beside. -#}
 {% macro identifier_slots() -%}
     {{ return([
@@ -20,7 +33,14 @@
         ('anonymous_id', "'anonymous_id'", 'beside'),
         ('other_user_id', "'user_id'", 'same'),
         ('other_source_id', 'id_type', 'same'),
+        (scoped_name('name_scope', 'name'), "'name'", 'beside'),
     ]) }}
+{%- endmacro %}
+
+
+{#- A name as the identifier that it is within a scope. -#}
+{% macro scoped_name(scope, name) -%}
+    ({{ scope }} || ':' || {{ name }})
 {%- endmacro %}
 
 

@@ -8,7 +8,7 @@
 
 {%- set identifiers = [
     'user_id', 'source_id', 'email', 'phone', 'anonymous_id', 'other_user_id', 'other_source_id',
-    'previous_id', 'external_ids', 'id_type'
+    'previous_id', 'external_ids', 'id_type', 'name_scope', 'name'
 ] %}
 {%- set fresh = landed_since_published('landing_number') %}
 
@@ -54,6 +54,12 @@ memberships as (
 
 ),
 
+scopes as (
+
+    select * from {{ ref('identity_scopes') }}
+
+),
+
 -- A contact names those that the CRM merged into it in one field.
 merged_contacts as (
 
@@ -74,6 +80,7 @@ rows_of_identifiers as (
         cast(null as {{ dbt.type_string() }}) as other_source_id,
         nullif(previous_id, user_id) as previous_id,
         {{ external_identifiers('external_ids') }} as external_ids,
+        {{ told_name() }} as name,
         source,
         row_key,
         occurred_at,
@@ -94,6 +101,7 @@ rows_of_identifiers as (
         case when id_type <> 'user_id' then merged_into_id end as other_source_id,
         cast(null as {{ dbt.type_string() }}) as previous_id,
         cast(null as {{ dbt.type_string() }}) as external_ids,
+        {{ told_name() }} as name,
         source,
         row_key,
         coalesce(created_at, updated_at) as occurred_at,
@@ -113,6 +121,7 @@ rows_of_identifiers as (
         case when id_type <> 'user_id' then nullif({{ trimmed('merged_id') }}, '') end as other_source_id,
         cast(null as {{ dbt.type_string() }}) as previous_id,
         cast(null as {{ dbt.type_string() }}) as external_ids,
+        cast(null as {{ dbt.type_string() }}) as name,
         source,
         row_key,
         coalesce(created_at, updated_at) as occurred_at,
@@ -132,6 +141,7 @@ rows_of_identifiers as (
         cast(null as {{ dbt.type_string() }}) as other_source_id,
         cast(null as {{ dbt.type_string() }}) as previous_id,
         cast(null as {{ dbt.type_string() }}) as external_ids,
+        cast(null as {{ dbt.type_string() }}) as name,
         source,
         row_key,
         ordered_at as occurred_at,
@@ -151,6 +161,7 @@ rows_of_identifiers as (
         cast(null as {{ dbt.type_string() }}) as other_source_id,
         cast(null as {{ dbt.type_string() }}) as previous_id,
         cast(null as {{ dbt.type_string() }}) as external_ids,
+        cast(null as {{ dbt.type_string() }}) as name,
         source,
         row_key,
         refunded_at as occurred_at,
@@ -172,6 +183,7 @@ rows_of_identifiers as (
         cast(null as {{ dbt.type_string() }}) as other_source_id,
         cast(null as {{ dbt.type_string() }}) as previous_id,
         cast(null as {{ dbt.type_string() }}) as external_ids,
+        cast(null as {{ dbt.type_string() }}) as name,
         source,
         row_key,
         {{ moment }} as occurred_at,
@@ -179,6 +191,16 @@ rows_of_identifiers as (
     from {{ subjects }}
     {{ "union all" if not loop.last }}
     {% endfor %}
+
+),
+
+scoped as (
+
+    select
+        rows_of_identifiers.*,
+        case when rows_of_identifiers.name is not null then scopes.scope end as name_scope
+    from rows_of_identifiers
+    left join scopes on rows_of_identifiers.source = scopes.source
 
 ),
 
@@ -193,7 +215,7 @@ seen as (
         min(occurred_at) as first_occurred_at,
         min(landing_number) as first_landing_number,
         max(landing_number) as last_landing_number
-    from rows_of_identifiers
+    from scoped
     group by {{ identifiers | join(', ') }}
 
 ),
@@ -204,7 +226,7 @@ keyed as (
         {{ text_key(identifiers) }} as tuple_key,
         seen.*
     from seen
-    where coalesce(user_id, source_id, email, phone, anonymous_id, external_ids) is not null
+    where coalesce(user_id, source_id, email, phone, anonymous_id, external_ids, name_scope) is not null
 
 )
 

@@ -22,6 +22,34 @@ types as (
 
 ),
 
+person_names as (
+
+    select * from {{ ref('int_person_names') }}
+
+),
+
+scopes as (
+
+    select
+        scope,
+        max(min_name_parts) as min_name_parts
+    from {{ ref('identity_scopes') }}
+    group by scope
+
+),
+
+-- Of too few words a name tells nobody.
+scoped_names as (
+
+    select
+        {{ scoped_name('scopes.scope', 'person_names.name') }} as raw_value,
+        {{ scoped_name('scopes.scope', 'person_names.plain_name') }} as identifier_value
+    from person_names
+    cross join scopes
+    where person_names.parts >= coalesce(scopes.min_name_parts, 1)
+
+),
+
 normalised as (
 
     select
@@ -32,12 +60,15 @@ normalised as (
         case {{ rule_of_type('normaliser') }}
             when 'email' then {{ lowered(trimmed('births.raw_value')) }}
             when 'phone' then phones.e164
+            when 'name' then scoped_names.identifier_value
             else births.raw_value
         end as identifier_value
     from births
     left join types on births.identifier_type = types.identifier_type
     left join types as any_type on any_type.identifier_type = '*'
     left join phones on births.birth = phones.birth
+    left join scoped_names
+        on births.identifier_type = 'name' and births.raw_value = scoped_names.raw_value
 
 ),
 

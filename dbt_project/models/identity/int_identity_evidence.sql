@@ -19,6 +19,12 @@ edges as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_identifier_names') }}
+
+),
+
 labels as (
 
     select * from {{ ref('int_identity_labels') }}
@@ -60,3 +66,20 @@ inner join conflicts on components.component_id = conflicts.component_id
 left join components as others on labels.right_node = others.node
 -- A split of what nothing ties says nothing.
 where labels.right_node is null or others.component_id = components.component_id
+
+union all
+
+select
+    components.component_id,
+    'name' as kind,
+    names.node as left_node,
+    cast(null as {{ dbt.type_bigint() }}) as right_node,
+    cast(null as {{ dbt.type_int() }}) as weakness,
+    cast(null as boolean) as is_asserted,
+    cast(null as {{ dbt.type_timestamp() }}) as first_occurred_at,
+    cast(null as {{ dbt.type_bigint() }}) as label_number,
+    names.given_name,
+    names.surname
+from names
+inner join components on names.node = components.node
+inner join conflicts on components.component_id = conflicts.component_id
