@@ -23,8 +23,8 @@ RIGHT = """matching:
   crm_contacts:
     within: [crm]
     derive:
-      full_name: [first_name, words of email]
-      given: first word of full_name
+      called: [first_name, words of email]
+      given: first word of called
     compare:
       given: name
       last_name: name
@@ -47,11 +47,11 @@ def test_a_model_is_what_its_file_says() -> None:
     model = read(RIGHT)["crm_contacts"]
     assert model.sources == ("crm",)
     assert model.read_attributes() == ("email", "first_name", "last_name")
-    assert model.derivations()["full_name"] == (
+    assert model.derivations()["called"] == (
         Derivation("first_name"),
         Derivation("email", "words of"),
     )
-    assert model.derivations()["given"] == (Derivation("full_name", "first word of"),)
+    assert model.derivations()["given"] == (Derivation("called", "first word of"),)
     assert model.training_rules == model.block
     assert Cut("first_name", 3) in list(model.cuts())
 
@@ -72,8 +72,8 @@ WRONG = {
     "an unknown attribute that is certain": ("[[email]]", "[[emails]]", 15, "mean 'email'"),
     "an unknown attribute to derive from": ("words of email", "words of mail", 5, "mean 'email'"),
     "an unknown derivation": (
-        "first word of full",
-        "first world of full",
+        "first word of called",
+        "first world of called",
         6,
         "no attribute is derived by 'first world of'; .*mean 'first word of'",
     ),

@@ -35,25 +35,25 @@ matching:
     within: [people]
     derive:
       # An address such as anna.berg@… or a forge's anna-berg says the name of whom it is of.
-      full_name: [plain name, words of email]
-      given: first word of full_name
-      family: last word of full_name
+      called: [plain name, words of email]
+      given: first word of called
+      family: last word of called
       mailbox: local part of email
       login: login of email
     # Names and addresses are compared for equality and names for likeness; likeness of addresses
     # is not compared, since they are made of names and would say the same again.
     compare: {given: name, family: name, mailbox: handle, login: handle}
     block:
-      - [full_name]
+      - [called]
       - [given]
       - [family]
       - [mailbox]
       - [login]
     train:
-      - [full_name]
+      - [called]
       - [email]
     certain:
-      rules: [[email], [full_name]]
+      rules: [[email], [called]]
       recall: 0.85
     accept: 0.95
     review: 0.5
