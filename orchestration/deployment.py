@@ -18,6 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from cdp.config.identity_rules import load_identity_rules
 from cdp.config.roles import Role, load_roles
 from cdp.config.sources import Source, load_sources
 from cdp.generation import generate
@@ -94,6 +95,7 @@ def load_deployment(settings: Settings) -> Deployment:
     """
     check_target(settings)
     sources, roles = load_sources(settings).sources, load_roles(settings)
+    load_identity_rules(settings, sources)
     settings.dbt_dir.mkdir(parents=True, exist_ok=True)
     # The UI, its daemon and a run may all load the definitions at once.
     with FileLock(settings.dbt_dir / "project.lock"):

@@ -26,6 +26,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")] = False,
 ) -> None:
     """Read every declaration and say what is wrong, with file and line."""
+    from cdp.config.identity_rules import load_identity_rules
+    from cdp.config.matching import load_matching
     from cdp.config.personal_data import load_personal_data
     from cdp.config.roles import load_roles
     from cdp.config.sources import load_sources
@@ -35,6 +37,8 @@ def check(
     settings = load_settings()
     sources, roles = load_sources(settings).sources, load_roles(settings)
     load_personal_data(settings)
+    rules = load_identity_rules(settings, sources)
+    load_matching(settings)
     definitions = load_definitions(
         settings.config, declared_traits(settings), settings.base_currency
     )
@@ -46,12 +50,18 @@ def check(
                 "sources": sorted(sources),
                 "segments": sorted(each.name for each in definitions),
                 "roles": sorted(roles),
+                "identifier_types": sorted(each.identifier_type for each in rules.types),
                 "generated_models_up_to_date": not stale,
             }
         )
         return
     table = grid("declared", "count", numbers=("count",))
-    for name, found in (("sources", sources), ("segments", definitions), ("roles", roles)):
+    for name, found in (
+        ("sources", sources),
+        ("segments", definitions),
+        ("roles", roles),
+        ("identifier types", rules.types),
+    ):
         table.add_row(name, count(len(found)))
     out.print(table)
     out.print(f"[green]✓[/] {settings.config} is right")

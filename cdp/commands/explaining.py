@@ -34,8 +34,10 @@ def tell_explanation(explanation: Explanation, *, as_json: bool) -> None:
         answer(_as_data(explanation))
         return
     left, right = explanation.left, explanation.right
-    if left.profile_id == right.profile_id:
+    if explanation.is_one_person:
         out.print(f"One person: profile {left.profile_id}.")
+    elif left.profile_id is None or right.profile_id is None:
+        out.print("Nobody together: what is nobody's own belongs to no profile.")
     else:
         out.print(f"Two people: profiles {left.profile_id} and {right.profile_id}.")
     out.print(_WORDS[explanation.why])
@@ -70,7 +72,7 @@ def _named(identifier: Identifier) -> str:
 
 def _as_data(explanation: Explanation) -> dict[str, Any]:
     return {
-        "is_one_person": explanation.left.profile_id == explanation.right.profile_id,
+        "is_one_person": explanation.is_one_person,
         "why": explanation.why,
         "left": _member(explanation.left),
         "right": _member(explanation.right),

@@ -62,7 +62,7 @@ def solve_components(nodes: pa.Table, evidence: pa.Table, rules: Rules) -> pa.Ta
 
 def _components(nodes: pa.Table, evidence: pa.Table) -> Iterator[tuple[int, Component]]:
     members: dict[int, dict[int, Identifier]] = defaultdict(dict)
-    verdicts: dict[int, dict[int, bool]] = defaultdict(dict)
+    verdicts: dict[int, dict[int, tuple[int, bool]]] = defaultdict(dict)
     for row in nodes.to_pylist():
         number, node = row["component_id"], row["node"]
         members[number][node] = Identifier(row["identifier_type"], row["identifier_value"])
@@ -78,7 +78,11 @@ def _components(nodes: pa.Table, evidence: pa.Table) -> Iterator[tuple[int, Comp
             case "name":
                 names[number][left].add(Name(row["given_name"], row["surname"]))
             case "trust" | "distrust" as kind:
-                verdicts[number][left] = kind == "trust"
+                said = (row["label_number"], kind == "trust")
+                before = verdicts[number].get(left, said)
+                # The newest holds; of two in the seed, which have no order, the one that refuses.
+                newest = max(said, before, key=lambda each: (each[0], not each[1]))
+                verdicts[number][left] = newest
             case kind:
                 labels[number].append(Label(row["label_number"], kind, left, right))
     for number in sorted(members):
@@ -89,7 +93,7 @@ def _components(nodes: pa.Table, evidence: pa.Table) -> Iterator[tuple[int, Comp
                 tuple(edges[number]),
                 tuple(labels[number]),
                 {node: frozenset(told) for node, told in names[number].items()},
-                verdicts[number],
+                {node: told for node, (_, told) in verdicts[number].items()},
             ),
         )
 

@@ -24,6 +24,9 @@ from cdp.warehouse.store import Warehouse
 LABEL = "label"
 """What stands as the source of an edge that a label makes."""
 
+_WEAKEST = 999_999
+"""The weakness of an edge with a blocked end, of which only that it was left out is known."""
+
 _AS_A_PERSON_SAYS = -1
 """The weakness of what a person says: stronger than whatever a source does."""
 
@@ -38,14 +41,15 @@ class Member:
     """An identifier in its place.
 
     Attributes:
+        component_id, profile_id: None of a value that is blocked, which belongs nowhere.
         is_blocked: its value is on the list of those that are nobody's own, so no row ties it to
             anything.
     """
 
     identifier: Identifier
     birth: int
-    component_id: int
-    profile_id: int
+    component_id: int | None
+    profile_id: int | None
     is_blocked: bool = False
 
 
@@ -73,6 +77,12 @@ class Explanation:
     why: Why
     path: tuple[Step, ...]
     is_published: bool
+
+    @property
+    def is_one_person(self) -> bool:
+        """Whether both belong to one profile."""
+        profile = self.left.profile_id
+        return profile is not None and profile == self.right.profile_id
 
 
 @dataclass(frozen=True)
@@ -105,14 +115,14 @@ def explain(
         return Explanation(one, other, "same_identifier", (), is_published)
     members = _members(warehouse, one, other)
     edges = [*_edges(warehouse, one, other), *_labels(warehouse, members, built_by)]
-    known = {member.birth: member.identifier for member in members}
     why: Why
-    if one.profile_id == other.profile_id:
+    if one.profile_id is not None and one.profile_id == other.profile_id:
         path = shortest((edge for edge in edges if edge.rule is None), one.birth, other.birth)
         why = "elsewhere" if path is None else "tied"
     else:
         path = shortest(edges, one.birth, other.birth)
         why = "nothing" if path is None else "left_out"
+    known = _known(warehouse, path or ())
     return Explanation(one, other, why, _steps(path or (), one.birth, known), is_published)
 
 
@@ -157,12 +167,12 @@ def evidence_of(warehouse: Warehouse, profile_id: int) -> dict[int, Evidence]:
 def _member(warehouse: Warehouse, identifier: Identifier) -> Member:
     rows = warehouse.rows(
         """
-        SELECT identifiers.birth, identifiers.component_id, identifiers.profile_id,
-               coalesce(spelled.is_blocked, false)
-        FROM identity.dim_identifiers AS identifiers
-        LEFT JOIN identity.int_identifier_values AS spelled
-          ON identifiers.birth = spelled.birth
-        WHERE identifiers.identifier_type = $kind AND identifiers.identifier_value = $value
+        SELECT spelled.node, identifiers.component_id, identifiers.profile_id, spelled.is_blocked
+        FROM identity.int_identifier_values AS spelled
+        LEFT JOIN identity.dim_identifiers AS identifiers ON spelled.node = identifiers.birth
+        WHERE spelled.birth = spelled.node
+          AND spelled.identifier_type = $kind AND spelled.identifier_value = $value
+          AND (spelled.is_blocked OR identifiers.birth IS NOT NULL)
         """,
         {"kind": identifier.type, "value": identifier.value},
     )
@@ -181,7 +191,7 @@ _COMPONENTS = """
 """The components of both, and those that a label has joined with them in one profile."""
 
 
-def _near(one: Member, other: Member) -> dict[str, int]:
+def _near(one: Member, other: Member) -> dict[str, int | None]:
     return {
         "one": one.profile_id,
         "other": other.profile_id,
@@ -201,13 +211,14 @@ def _members(warehouse: Warehouse, one: Member, other: Member) -> list[Member]:
 
 def _edges(warehouse: Warehouse, one: Member, other: Member) -> Iterator[Edge]:
     """Every edge of the components, those that were left out with their rule."""
-    rejected: dict[tuple[int, int], set[str]] = {}
-    for left, right, rule in warehouse.rows(
-        "SELECT left_node, right_node, rule FROM identity.fct_rejected_edges "
-        f"WHERE component_id IN ({_COMPONENTS})",
+    rejected: dict[tuple[int, int], list[Edge]] = {}
+    for row in warehouse.rows(
+        "SELECT left_node, right_node, source, event_id, first_occurred_at, rule "
+        f"FROM identity.fct_rejected_edges WHERE component_id IN ({_COMPONENTS})",
         _near(one, other),
     ):
-        rejected.setdefault((left, right), set()).add(rule)
+        left, right, *told = row
+        rejected.setdefault((left, right), []).append(Edge(left, right, _WEAKEST, *told))
     for row in warehouse.rows(
         "SELECT edges.left_node, edges.right_node, edges.weakness, edges.source, edges.event_id, "
         "edges.first_occurred_at FROM identity.fct_identity_edges AS edges "
@@ -216,8 +227,11 @@ def _edges(warehouse: Warehouse, one: Member, other: Member) -> Iterator[Edge]:
         _near(one, other),
     ):
         edge = Edge(*row)
-        rules = rejected.get((edge.left, edge.right))
+        rules = {each.rule or "" for each in rejected.pop((edge.left, edge.right), [])}
         yield replace(edge, rule=", ".join(sorted(rules))) if rules else edge
+    # An end that is blocked is in no component: what is left is edges from such.
+    for edges in rejected.values():
+        yield edges[0]
 
 
 def _labels(
@@ -257,6 +271,19 @@ def _built_by(warehouse: Warehouse) -> tuple[str | None, bool]:
         "ORDER BY run_number DESC LIMIT 1"
     )
     return (built_by[0][0] if built_by else None, bool(built_by) and built_by == published)
+
+
+def _known(warehouse: Warehouse, path: Iterable[Edge]) -> dict[int, Identifier]:
+    """The identifiers on a path, those that are blocked or cannot be read among them."""
+    births = sorted({birth for edge in path for birth in (edge.left, edge.right)})
+    if not births:
+        return {}
+    rows = warehouse.rows(
+        "SELECT birth, identifier_type, coalesce(identifier_value, raw_value) "
+        "FROM identity.int_identifier_values WHERE birth IN "
+        f"({', '.join(str(int(birth)) for birth in births)})"
+    )
+    return {birth: Identifier(kind, value) for birth, kind, value in rows}
 
 
 def _steps(path: Iterable[Edge], start: int, known: Mapping[int, Identifier]) -> tuple[Step, ...]:

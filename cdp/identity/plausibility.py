@@ -75,6 +75,9 @@ def stars(values: Collection[int], component: Component, signs: Signs) -> list[F
                 beside[node].add(other)
     found = []
     for node, others in sorted(beside.items()):
+        # A value by itself is no group, whatever it is called.
+        if not others:
+            continue
         # Devices count too: as one person's they are known by one value that is everybody's.
         if sign := _sign_of(others | {node}, component, signs, devices=frozenset()):
             found.append(Finding("value", node, *sign, len(others) + 1, len(others)))
@@ -120,10 +123,17 @@ def _harmless(
 ) -> set[Edge]:
     """Edges of the class that need not be left out: within a group, or of an identifier that would
     be alone and stands beside one group only, as long as that stays plausible with all of them."""
-    found = {edge for edge in lost if group_of[edge.left] == group_of[edge.right]}
+    # Of a group that comes apart further, what is weakest must not hold it together.
+    found = {
+        edge
+        for edge in lost
+        if group_of[edge.left] == group_of[edge.right] and plausible[group_of[edge.left]]
+    }
     beside: dict[int, set[int]] = {}
     edges_of: dict[int, list[Edge]] = {}
     for edge in lost - found:
+        if group_of[edge.left] == group_of[edge.right]:
+            continue
         for node, other in ((edge.left, edge.right), (edge.right, edge.left)):
             if len(groups[group_of[node]]) == 1:
                 beside.setdefault(node, set()).add(group_of[other])

@@ -66,12 +66,13 @@ def solve(component: Component, rules: Rules) -> Solution:
     rejected += [(edge, IMPLAUSIBLE) for edge in left_out]
     joined = labelled.copy()
     held = _Held(component, believed, rules)
-    for edge in kept:
-        # Ids that are one hang together from the start.
-        if believed.root(edge.left) == believed.root(edge.right) and edge.is_asserted:
-            joined.unite(edge.left, edge.right)
     held.begin(joined)
-    for edge in kept:
+
+    def is_doubtful(edge: Edge) -> bool:
+        return not (edge.is_asserted and believed.root(edge.left) == believed.root(edge.right))
+
+    # Ids that are one are put together before anything else is.
+    for edge in sorted(kept, key=is_doubtful):
         one, other = joined.root(edge.left), joined.root(edge.right)
         if one == other:
             continue
@@ -85,6 +86,8 @@ def solve(component: Component, rules: Rules) -> Solution:
         held.unite(one, other, joined.root(one))
     profiles = {node: joined.root(node) for node in identifiers}
     classes = Counter(believed.root(node) for node in identifiers)
+    # A value that a person has joined with a group may be the first of it; one entry tells of both.
+    alone = nobodys - {finding.first for finding in findings}
     return Solution(
         profiles,
         # An edge whose ends are one person's all the same was not missed.
@@ -92,7 +95,7 @@ def solve(component: Component, rules: Rules) -> Solution:
             (edge, rule) for edge, rule in rejected if profiles[edge.left] != profiles[edge.right]
         ),
         {node: believed.root(node) for node in identifiers if classes[believed.root(node)] > 1},
-        (*findings, *stars(nobodys, component, rules.signs)),
+        (*findings, *stars(alone, component, rules.signs)),
     )
 
 
@@ -168,7 +171,8 @@ def _nobodys(component: Component, believed: Union, rules: Rules) -> set[int]:
             kind = identifiers[other].type
             if kind == identifiers[node].type:
                 continue
-            beside[node][kind] += 1
+            # A person may have any number of devices.
+            beside[node][kind] += kind not in rules.devices
             if rules.of(kind).one_per_profile:
                 people[node].add(believed.root(other))
     found = {node for node, told in component.verdicts.items() if not told}

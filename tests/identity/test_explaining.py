@@ -61,7 +61,9 @@ def built(warehouse: Warehouse) -> Warehouse:
         [(n, "email", f" P{n}", f"p{n}", n, n == 9) for n, *_ in PLACES],
     )
     warehouse.insert(
-        "identity.dim_identifiers", [("email", f"p{n}", n, *where) for n, *where in PLACES]
+        "identity.dim_identifiers",
+        # What is blocked is in no component.
+        [("email", f"p{n}", n, *where) for n, *where in PLACES if n != 9],
     )
     warehouse.insert(
         "identity.fct_identity_edges",
@@ -134,6 +136,23 @@ def test_two_whom_no_row_ties_are_told_so_and_that_one_of_them_is_nobodys(
     explanation = explain(built, "email:p8", "email:p9")
     assert (explanation.why, explanation.path) == ("nothing", ())
     assert (explanation.left.is_blocked, explanation.right.is_blocked) == (False, True)
+
+
+def test_a_blocked_value_between_two_is_told_as_what_was_left_out(built: Warehouse) -> None:
+    for one, other, component in ((8, 9, 8), (9, 10, 10)):
+        edge = (one, other, 10, "web", f"k{one}", NOON)
+        built.insert("identity.fct_identity_edges", [edge])
+        rejected = (one, other, component, "blocked", "web", f"k{one}", NOON)
+        built.insert("identity.fct_rejected_edges", [rejected])
+    explanation = explain(built, "email:p8", "email:p10")
+    assert explanation.why == "left_out"
+    assert [(each.to.value, each.edge.rule) for each in explanation.path] == [
+        ("p9", "blocked"),
+        ("p10", "blocked"),
+    ]
+    with_it = explain(built, "email:p8", "email:p9")
+    assert (with_it.why, with_it.is_one_person) == ("left_out", False)
+    assert (with_it.right.profile_id, with_it.right.is_blocked) == (None, True)
 
 
 def test_a_label_is_an_edge_for_the_runs_that_have_seen_it(built: Warehouse) -> None:

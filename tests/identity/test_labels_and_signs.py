@@ -155,3 +155,54 @@ def test_a_split_of_an_implausible_group_leaves_its_parts_whole() -> None:
     assert people(told) == [[1, 2, 5], [3, 4]]
     assert left_out(told) == {(4, 5): "split"}
     assert told.findings == ()
+
+
+def test_a_group_that_comes_apart_further_is_not_held_together_by_what_is_weakest() -> None:
+    rules = Rules({"*": TypeRule()}, Signs(identifiers=3))
+    known = identifiers("email a1", "email a2", "email b1", "email b2", "email c")
+    edges = [seen(1, 2, weakness=1), seen(3, 4, weakness=1), seen(2, 3, weakness=5)]
+    edges += [seen(1, 4, weakness=9), seen(1, 5, weakness=9)]
+    told = solved(known, edges, rules)
+    assert people(told) == [[1, 2], [3, 4], [5]]
+    assert set(left_out(told).values()) == {"implausible"}
+
+
+def test_an_alias_of_two_whom_labels_give_too_much_together_is_left_out() -> None:
+    known = identifiers("user_id u1", "user_id u2", "passport c1", "passport c2")
+    labels = (Label(1, "join", 1, 3), Label(2, "join", 2, 4))
+    told = solved(known, [seen(1, 2, said=True)], RULES, labels)
+    assert people(told) == [[1, 3], [2, 4]]
+    assert left_out(told) == {(1, 2): "do_not_merge:passport"}
+
+
+def test_a_value_that_somebody_is_joined_with_enters_quarantine_once() -> None:
+    rules = Rules(
+        {
+            "*": TypeRule(),
+            "user_id": TypeRule(max_per_profile=1),
+            "email": TypeRule(max_people=1),
+        },
+        Signs(identifiers=2),
+    )
+    known = identifiers("email e", "user_id u1", "user_id u2", "crm_id c", "crm_id d")
+    edges = [seen(1, 2), seen(1, 3), seen(2, 4, weakness=2), seen(2, 5, weakness=3)]
+    told = solved(known, edges, rules, (Label(1, "join", 1, 2),))
+    assert [(each.kind, each.first) for each in told.findings] == [("cluster", 1)]
+
+
+def test_a_value_beside_many_names_and_nothing_else_is_no_group() -> None:
+    told = solved(identifiers("email e"), [], RULES, names={1: "ada lovelace;alan turing"})
+    assert told.findings == ()
+
+
+def test_a_name_of_too_many_addresses_tells_nobody_and_one_of_many_devices_does() -> None:
+    rules = Rules(
+        {"*": TypeRule(), "name": TypeRule(max_values=2), "device": TypeRule(is_device=True)}
+    )
+    known = identifiers("name n", "email a", "email b", "email c", *(f"device {n}" for n in "abc"))
+    beside = [seen(1, n) for n in range(2, 8)]
+    assert people(solved(known, beside, rules)) == [[n] for n in range(1, 8)]
+    fewer = {node: each for node, each in known.items() if node != 4}
+    assert people(solved(fewer, [each for each in beside if each.right != 4], rules)) == [
+        sorted(fewer)
+    ]

@@ -7,9 +7,26 @@ with assignments as (
 
 ),
 
-identifiers as (
+spellings as (
+
+    select * from {{ ref('int_identifier_values') }}
+
+),
+
+served as (
 
     select * from {{ ref('dim_identifiers') }}
+
+),
+
+-- Rules may make a spelling of what was an identifier of its own.
+identifiers as (
+
+    select
+        spellings.birth,
+        served.profile_id
+    from spellings
+    inner join served on spellings.node = served.birth
 
 ),
 

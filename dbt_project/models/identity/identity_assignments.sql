@@ -31,6 +31,13 @@ edges as (
 
 ),
 
+left_out as (
+
+    select * from {{ ref('int_identity_constrained') }}
+    where kind = 'rejected'
+
+),
+
 labels as (
 
     select * from {{ ref('int_identity_labels') }}
@@ -133,9 +140,11 @@ new_edges as (
         edges.source,
         edges.event_id,
         edges.known_landing_number,
-        served.component_id
+        served.component_id,
+        left_out.birth is null as is_counted
     from edges
     inner join served on edges.left_node = served.birth
+    left join left_out on edges.left_node = left_out.birth and edges.right_node = left_out.other_birth
     where
         edges.known_landing_number > {{ run_value('published_landing_high_water') }}
         and served.component_id in (select moved.component_id from moved where moved.profile_before is not null)
@@ -158,7 +167,7 @@ both_ways as (
 
 ),
 
--- What tied a former profile to another one, or to an identifier that is new.
+-- What tied a former profile to another one, or else to an identifier that is new.
 ties as (
 
     select
@@ -168,12 +177,18 @@ ties as (
         both_ways.event_id,
         row_number() over (
             partition by mine.profile_id, both_ways.component_id
-            order by both_ways.known_landing_number, both_ways.left_node, both_ways.right_node
+            order by
+                case when theirs.profile_id is null then 1 else 0 end,
+                both_ways.known_landing_number,
+                both_ways.left_node,
+                both_ways.right_node
         ) as nth
     from both_ways
     inner join before as mine on both_ways.node = mine.birth
     left join before as theirs on both_ways.other = theirs.birth
-    where theirs.profile_id is distinct from mine.profile_id
+    where
+        both_ways.is_counted
+        and theirs.profile_id is distinct from mine.profile_id
 
 ),
 
@@ -250,19 +265,23 @@ changes as (
         weighed.profile_id,
         case
             when weighed.is_new then 'birth'
-            when current_run.rules_changed or weighed.profile_before is null then 'rule'
+            when weighed.profile_before is null then 'rule'
             when weighed.label_number is not null then 'label'
+            -- Any edit of the configuration is a change of rules: what landed explains more.
+            when current_run.rules_changed and ties.event_id is null then 'rule'
             when weighed.profile_id < weighed.profile_before then 'merge'
             else 'split'
         end as cause,
         case
-            when weighed.profile_before is null or current_run.rules_changed then null
+            when weighed.profile_before is null then null
             when weighed.label_number is not null then 'identity_labels'
+            when current_run.rules_changed then ties.source
             else coalesce(ties.source, firsts.source)
         end as source,
         case
-            when weighed.profile_before is null or current_run.rules_changed then null
+            when weighed.profile_before is null then null
             when weighed.label_number is not null then cast(weighed.label_number as {{ dbt.type_string() }})
+            when current_run.rules_changed then ties.event_id
             else coalesce(ties.event_id, firsts.event_id)
         end as event_id
     from weighed

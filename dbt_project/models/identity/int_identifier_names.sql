@@ -25,17 +25,18 @@ identifiers as (
 
 sightings as (
 
-    {{ identifiers_of('tuples', ['name']) }}
+    {{ identifiers_of('tuples', ['name', 'first_landing_number']) }}
 
 ),
 
 -- A name is no evidence for itself.
 beside as (
 
-    select distinct
+    select
         identifiers.node,
         person_names.given_name,
-        person_names.surname
+        person_names.surname,
+        min(sightings.first_landing_number) as first_landing_number
     from sightings
     inner join identifiers
         on
@@ -43,6 +44,7 @@ beside as (
             and sightings.raw_value = identifiers.raw_value
     inner join person_names on sightings.name = person_names.name
     where sightings.identifier_type <> 'name'
+    group by identifiers.node, person_names.given_name, person_names.surname
 
 )
 

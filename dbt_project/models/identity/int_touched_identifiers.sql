@@ -30,6 +30,12 @@ identifiers as (
 
 ),
 
+names as (
+
+    select * from {{ ref('int_identifier_names') }}
+
+),
+
 labels as (
 
     select * from {{ ref('int_identity_labels') }}
@@ -58,6 +64,16 @@ touched_nodes as (
     cross join current_run
     where
         births.run_number > current_run.previous_run_number
+        or current_run.everything_changed
+
+    union distinct
+
+    -- A name may tell several people apart, though it ties nobody.
+    select names.node
+    from names
+    cross join current_run
+    where
+        names.first_landing_number > current_run.published_landing_high_water
         or current_run.everything_changed
 
     union distinct

@@ -1,0 +1,201 @@
+"""The rules of who is who: the seeds that declare them, read row by row and held to what they mean.
+
+Belongs here: the columns of those seeds, what may stand in each, and what rows of several seeds
+must agree on. Does not belong here: what follows from the rules (`cdp.identity.rules`), labels,
+which are the people's own words (`cdp.identity.label_file`).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from cdp.config.declared import Declared
+from cdp.config.yaml_text import ConfigError, nearest
+from cdp.warehouse.settings import PROJECT_ROOT, Settings
+
+ANY_TYPE = "*"
+
+Normaliser = Literal["exact", "email", "phone", "name"]
+SIGNS = ("identifiers", "given_names", "surnames")
+
+
+def _or_nothing(value: Any) -> Any:
+    return None if value == "" else value
+
+
+Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_or_nothing)]
+TypeName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z][A-Za-z0-9_.:-]{0,63})$")]
+
+
+class IdentifierType(Declared):
+    """A row of `identifier_types`; its columns are described in the list of seeds."""
+
+    identifier_type: TypeName
+    # Two of them make the weakness of an edge, three digits each.
+    priority: int = Field(ge=1, le=999)
+    normaliser: Normaliser
+    max_per_profile: Count
+    window_days: Count
+    do_not_merge: bool
+    is_device: bool
+    max_people: Count
+    max_asserted: Count
+    max_values: Count
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> IdentifierType:
+        if self.window_days is not None and self.max_per_profile is None:
+            raise ValueError("window_days is the period of a limit; expected max_per_profile too")
+        if self.do_not_merge and (self.max_per_profile or 1) != 1:
+            raise ValueError("of a type that is do_not_merge, expected max_per_profile to be 1")
+        if self.normaliser in ("phone", "name") and self.identifier_type != self.normaliser:
+            raise ValueError(
+                f"the normaliser {self.normaliser} is of the type {self.normaliser} alone; "
+                "expected exact or email"
+            )
+        return self
+
+
+class BlockedValue(Declared):
+    """A row of `blocked_values`."""
+
+    identifier_type: TypeName
+    pattern: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_a_pattern(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"expected a regular expression: {error}") from None
+        return pattern
+
+
+class Sign(Declared):
+    """A row of `identity_signs`."""
+
+    sign: Literal["identifiers", "given_names", "surnames"]
+    allowed: Count
+
+
+class Scope(Declared):
+    """A row of `identity_scopes`."""
+
+    source: str = Field(min_length=1)
+    scope: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    min_name_parts: Count
+
+
+Row = TypeVar("Row", bound=Declared)
+
+
+@dataclass(frozen=True)
+class IdentityRules:
+    """All rules, as the seeds of a deployment declare them."""
+
+    types: tuple[IdentifierType, ...]
+    blocked: tuple[BlockedValue, ...]
+    signs: tuple[Sign, ...]
+    scopes: tuple[Scope, ...]
+
+
+def load_identity_rules(settings: Settings, sources: Collection[str] = ()) -> IdentityRules:
+    """Read the seeds: those beside the configuration, and the shipped ones for the rest.
+
+    Args:
+        sources: names of the declared sources, among which a scope's must be where the seed of
+            scopes is the deployment's own.
+
+    Raises:
+        ConfigError: a row is wrong; says the file, the line, what was found and what is allowed.
+    """
+    types = _once(settings, "identifier_types", IdentifierType, "identifier_type")
+    names = [row.identifier_type for _, row in types]
+    if ANY_TYPE not in names:
+        path = seed_of(settings, "identifier_types")
+        raise ConfigError(path, 1, f"expected a row '{ANY_TYPE}' for the types that are not named")
+    signs = _once(settings, "identity_signs", Sign, "sign")
+    told = {row.sign for _, row in signs if row.allowed is not None}
+    if len(told & {"given_names", "surnames"}) == 1:
+        raise ConfigError(
+            seed_of(settings, "identity_signs"),
+            1,
+            "given_names and surnames are one sign; expected both or neither",
+        )
+    scopes = _once(settings, "identity_scopes", Scope, "source")
+    path = seed_of(settings, "identity_scopes")
+    for line, scope in scopes:
+        if sources and path.parent == settings.config / "seeds" and scope.source not in sources:
+            raise ConfigError(path, line, f"no source is called '{scope.source}'", sources)
+    return IdentityRules(
+        tuple(row for _, row in types),
+        tuple(row for _, row in _rows(seed_of(settings, "blocked_values"), BlockedValue)),
+        tuple(row for _, row in signs),
+        tuple(row for _, row in scopes),
+    )
+
+
+def seed_of(settings: Settings, name: str) -> Path:
+    """The file of a seed: the configuration's own, or the shipped one."""
+    own = settings.config / "seeds" / f"{name}.csv"
+    return own if own.is_file() else PROJECT_ROOT / "dbt_project" / "seeds" / f"{name}.csv"
+
+
+def _once(settings: Settings, name: str, kind: type[Row], key: str) -> list[tuple[int, Row]]:
+    """The rows of a seed with their lines, no two of one key."""
+    path = seed_of(settings, name)
+    found: dict[object, int] = {}
+    rows = []
+    for line, row in _rows(path, kind):
+        value = getattr(row, key)
+        if value in found:
+            raise ConfigError(path, line, f"{key} '{value}' stands in line {found[value]} already")
+        found[value] = line
+        rows.append((line, row))
+    return rows
+
+
+def _rows(path: Path, kind: type[Row]) -> Iterator[tuple[int, Row]]:
+    columns = list(kind.model_fields)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            if next(reader, None) != columns:
+                raise ConfigError(path, 1, f"expected the columns {','.join(columns)}")
+            for cells in reader:
+                line = reader.line_num
+                if len(cells) != len(columns):
+                    raise ConfigError(
+                        path, line, f"expected {len(columns)} cells, found {len(cells)}"
+                    )
+                yield line, _row(path, line, kind, dict(zip(columns, cells, strict=True)))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ConfigError(path, None, f"expected CSV in UTF-8: {error}") from error
+
+
+def _row(path: Path, line: int, kind: type[Row], cells: dict[str, str]) -> Row:
+    try:
+        return kind.model_validate(cells)
+    except ValidationError as error:
+        first = error.errors()[0]
+        column = ".".join(str(part) for part in first["loc"])
+        found = f", found '{cells[column]}'" if column in cells else ""
+        said = first["msg"].removeprefix("Value error, ")
+        message = f"{column}: {said}{found}" if column else said
+        allowed = _allowed(kind, column)
+        raise ConfigError(path, line, nearest(message, allowed)) from None
+
+
+def _allowed(kind: type[Declared], column: str) -> tuple[str, ...]:
+    field = kind.model_fields.get(column)
+    options = getattr(field.annotation, "__args__", ()) if field else ()
+    return tuple(option for option in options if isinstance(option, str))
