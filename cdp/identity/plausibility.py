@@ -43,7 +43,7 @@ def thinned(
 
     Args:
         edges: the edges that may count, in their canonical order.
-        labelled: what people have said, which holds whatever comes out.
+        labelled: what people and sources have said is one, or not; it holds whatever comes out.
 
     Returns:
         The edges that are left, in the order given; those left out; and what was found.

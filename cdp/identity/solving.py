@@ -60,19 +60,27 @@ def solve(component: Component, rules: Rules) -> Solution:
         (edge, BAD_VALUE) for edge in ordered if edge.left in nobodys or edge.right in nobodys
     ]
     known = [edge for edge in ordered if edge.left not in nobodys and edge.right not in nobodys]
+    # What a source says is one stays one, also where it is told as implausible.
+    said = {
+        edge
+        for edge in known
+        if edge.is_asserted and believed.root(edge.left) == believed.root(edge.right)
+    }
+    firm = labelled.copy()
+    for edge in known:
+        if edge in said:
+            firm.unite(edge.left, edge.right)
     # What was told beside a value that is nobody's tells of nobody.
     own = {node: names for node, names in component.names.items() if node not in nobodys}
-    kept, left_out, findings = thinned(replace(component, names=own), known, labelled, rules)
+    doubtful = [edge for edge in known if edge not in said]
+    kept, left_out, findings = thinned(replace(component, names=own), doubtful, firm, rules)
     rejected += [(edge, IMPLAUSIBLE) for edge in left_out]
     joined = labelled.copy()
     held = _Held(component, believed, rules)
     held.begin(joined)
 
-    def is_doubtful(edge: Edge) -> bool:
-        return not (edge.is_asserted and believed.root(edge.left) == believed.root(edge.right))
-
     # Ids that are one are put together before anything else is.
-    for edge in sorted(kept, key=is_doubtful):
+    for edge in [*(edge for edge in known if edge in said), *kept]:
         one, other = joined.root(edge.left), joined.root(edge.right)
         if one == other:
             continue

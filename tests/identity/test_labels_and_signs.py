@@ -206,3 +206,12 @@ def test_a_name_of_too_many_addresses_tells_nobody_and_one_of_many_devices_does(
     assert people(solved(fewer, [each for each in beside if each.right != 4], rules)) == [
         sorted(fewer)
     ]
+
+
+def test_what_a_source_says_is_one_stays_one_and_is_told() -> None:
+    known = identifiers("crm_id a", "crm_id b", "email e")
+    names = {1: "ada lovelace", 2: "alan turing"}
+    edges = [seen(1, 2, said=True, weakness=5), seen(2, 3, weakness=6)]
+    told = solved(known, edges, RULES, names=names)
+    assert people(told) == [[1, 2], [3]]
+    assert [(each.kind, each.sign) for each in told.findings] == [("cluster", "names")]
