@@ -278,7 +278,10 @@ FAULTS = [
         "identity",
         "INSERT INTO identity.fct_identity_edges (edge_key, left_node, right_node, blocked_by, "
         "last_landing_number) VALUES ('e45', 4, 5, 'blocked', 3)",
-        ("identity.fct_rejected_edges", "tells every edge between two profiles, and no other"),
+        (
+            "identity.fct_rejected_edges",
+            "tells every edge between two profiles, and no other, with its rule",
+        ),
     ),
     # --- profiles ---
     _fault(

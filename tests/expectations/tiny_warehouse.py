@@ -135,6 +135,9 @@ ROWS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("identity", "identity_assignments"): [
         {"birth": n, "profile_id": 3 if n == 3 else 1, "run_number": 1} for n in range(1, 5)
     ],
+    ("identity", "dim_profile_ids"): [
+        {"former_id": profile, "profile_id": profile, "first_known_at": AS_OF} for profile in (1, 3)
+    ],
     ("profiles", "int_exchange_rates"): [
         {"currency": "USD", "valid_from": "2026-01-01", "valid_to": "9999-12-31", "rate": 1}
     ],
