@@ -23,7 +23,7 @@ import typer
 
 from benchmarks.machine import described
 
-BENCHMARKS = ("demo", "landing", "gates", "refresh")
+BENCHMARKS = ("demo", "landing", "gates", "identity", "refresh")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -5,12 +5,18 @@
     to the roots; edges inside one root fall away. Labels only fall, so the label at the end is the
     least birth of the component. O(log n) rounds, every step a set operation that every engine has.
 
+    The embedded engine has them compiled instead (macros/engine/duckdb/components.sql).
+
     edges: SQL giving left_node, right_node. Returns the name of a temporary table (node, root) that
     holds the nodes of the edges only; a node without an edge is its own component. -#}
 {% macro connected_components(edges) -%}
     {%- if not reads_tables() -%}
         {{ return('components_to_be') }}
     {%- endif -%}
+    {{ return(adapter.dispatch('connected_components', 'tributary')(edges)) }}
+{%- endmacro %}
+
+{% macro default__connected_components(edges) -%}
     {%- set run_number = namespace(open=true) -%}
     {%- set links = kept_name('cc_edges') -%}
     {%- set labels = kept_name('cc_labels') -%}
