@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdp.identity.graph import Component, Edge, Identifier, Label, Name
 from cdp.identity.rules import Rules
@@ -62,19 +63,20 @@ def solve_components(nodes: pa.Table, evidence: pa.Table, rules: Rules) -> pa.Ta
 
 def _components(nodes: pa.Table, evidence: pa.Table) -> Iterator[tuple[int, Component]]:
     members: dict[int, dict[int, Identifier]] = defaultdict(dict)
-    verdicts: dict[int, dict[int, tuple[int, bool]]] = defaultdict(dict)
-    for row in nodes.to_pylist():
-        number, node = row["component_id"], row["node"]
-        members[number][node] = Identifier(row["identifier_type"], row["identifier_value"])
+    for number, node, kind, value in _values(
+        nodes, "component_id", "node", "identifier_type", "identifier_value"
+    ):
+        members[number][node] = Identifier(kind, value)
+    seen = pc.equal(evidence["kind"], "seen")
     edges: dict[int, list[Edge]] = defaultdict(list)
+    for number, *told in _values(evidence.filter(seen), "component_id", *_OF_AN_EDGE):
+        edges[number].append(Edge(*told))
+    verdicts: dict[int, dict[int, tuple[int, bool]]] = defaultdict(dict)
     labels: dict[int, list[Label]] = defaultdict(list)
     names: dict[int, dict[int, set[Name]]] = defaultdict(lambda: defaultdict(set))
-    for row in evidence.to_pylist():
+    for row in evidence.filter(pc.invert(seen)).to_pylist():
         number, left, right = row["component_id"], row["left_node"], row["right_node"]
         match row["kind"]:
-            case "seen":
-                at = row["first_occurred_at"]
-                edges[number].append(Edge(left, right, row["weakness"], at, row["is_asserted"]))
             case "name":
                 names[number][left].add(Name(row["given_name"], row["surname"]))
             case "trust" | "distrust" as kind:
@@ -96,6 +98,15 @@ def _components(nodes: pa.Table, evidence: pa.Table) -> Iterator[tuple[int, Comp
                 {node: told for node, (_, told) in verdicts[number].items()},
             ),
         )
+
+
+_OF_AN_EDGE = ("left_node", "right_node", "weakness", "first_occurred_at", "is_asserted")
+
+
+def _values(rows: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Rows of a table that may have millions, of which a dictionary each would be most of the
+    work."""
+    return zip(*(rows[column].to_pylist() for column in columns), strict=True)
 
 
 def _rows(number: int, solution: Solution) -> Iterator[dict[str, Any]]:

@@ -51,7 +51,7 @@ def thinned(
     groups = _groups(component.identifiers, edges, labelled)
     findings, left_out = [], set[Edge]()
     for first, nodes in sorted(groups.items()):
-        sign = _sign(nodes, component, rules)
+        sign = sign_of(nodes, component, rules)
         # An identifier by itself is no group, whatever it is called.
         if sign is None or len(nodes) == 1:
             continue
@@ -104,7 +104,9 @@ def _thinned(
     kept = [edge for edge in edges if edge.weakness < weakest]
     groups = _groups(nodes, kept, labelled)
     group_of = {node: root for root, members in groups.items() for node in members}
-    plausible = {root: _sign(members, component, rules) is None for root, members in groups.items()}
+    plausible = {
+        root: sign_of(members, component, rules) is None for root, members in groups.items()
+    }
     lost -= _harmless(lost, groups, group_of, plausible, component, rules)
     for root, members in groups.items():
         if not plausible[root]:
@@ -144,19 +146,19 @@ def _harmless(
         if not others and plausible[root] and len(groups[root]) > 1:
             followers.setdefault(root, set()).add(node)
     for root, nodes in followers.items():
-        if _sign(groups[root] | nodes, component, rules) is None:
+        if sign_of(groups[root] | nodes, component, rules) is None:
             found.update(edge for node in nodes for edge in edges_of[node])
     return found
 
 
-def _sign(nodes: set[int], component: Component, rules: Rules) -> tuple[str, int] | None:
+def sign_of(nodes: Collection[int], component: Component, rules: Rules) -> tuple[str, int] | None:
+    """The sign that a group of the component's identifiers shows, and how much of it."""
     return _sign_of(nodes, component, rules.signs, rules.devices)
 
 
 def _sign_of(
-    nodes: set[int], component: Component, signs: Signs, devices: frozenset[str]
+    nodes: Collection[int], component: Component, signs: Signs, devices: frozenset[str]
 ) -> tuple[str, int] | None:
-    """The sign that a group shows, and how much of it."""
     own = sum(component.identifiers[node].type not in devices for node in nodes)
     if signs.identifiers is not None and own > signs.identifiers:
         return "identifiers", own
