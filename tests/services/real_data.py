@@ -24,6 +24,7 @@ OF_THE_EXAMPLES = (
     "page_views",
     "sakila",
     "segment_events",
+    "snowplow_web",
 )
 """The data sets of the worked examples: where one lies beside the clone, a test has to read it."""
 
