@@ -202,6 +202,22 @@ def explain_two(a: First, b: Second, as_json: AsJson = False) -> None:
     tell_explanation(explanation, as_json=as_json)
 
 
+@app.command()
+def benchmark(
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many profiles and groups of each kind to name.")
+    ] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Measure who is who: largest profiles, signs of wrong merges, churn of ids; writes nothing."""
+    from cdp.commands.identity_report import tell_benchmark
+    from cdp.identity.benchmark import benchmark as measured
+
+    with _refusing(), warehouse_at_rest(load_settings(), 5) as warehouse:
+        figures = measured(warehouse, limit)
+    tell_benchmark(figures, as_json=as_json)
+
+
 def _put_on(
     kind: Kind,
     texts: tuple[str, ...],

@@ -110,7 +110,7 @@ def explain(
         except (NoIdentifier, NeverSeen) as error:
             raise type(error)(f"the {place} identifier: {error}") from error
     one, other = ends
-    built_by, is_published = _built_by(warehouse)
+    built_by, is_published = identities_built_by(warehouse)
     if one.birth == other.birth:
         return Explanation(one, other, "same_identifier", (), is_published)
     members = _members(warehouse, one, other)
@@ -258,7 +258,7 @@ def _labels(
             )
 
 
-def _built_by(warehouse: Warehouse) -> tuple[str | None, bool]:
+def identities_built_by(warehouse: Warehouse) -> tuple[str | None, bool]:
     """The run that built the identities as they are, and whether it is the last published one."""
     built_by = warehouse.rows(
         "SELECT builds.run_id FROM governance.stage_builds AS builds "
