@@ -9,6 +9,7 @@ Does not belong here: anything that opens the warehouse.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -21,11 +22,14 @@ from filelock import FileLock
 from cdp.config.identity_rules import load_identity_rules
 from cdp.config.roles import Role, load_roles
 from cdp.config.sources import Source, load_sources
+from cdp.config.staging_models import id_types
 from cdp.generation import generate
 from cdp.warehouse.engines.checking import check_target
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import logic_hash
 from cdp.warehouse.settings import Settings
+
+LOG = logging.getLogger(__name__)
 
 BUILT = ("staging", "identity", "profiles", "segments")
 """The stages that dbt builds, in the order of the data."""
@@ -95,7 +99,8 @@ def load_deployment(settings: Settings) -> Deployment:
     """
     check_target(settings)
     sources, roles = load_sources(settings).sources, load_roles(settings)
-    load_identity_rules(settings, sources)
+    for warning in load_identity_rules(settings, sources, id_types(sources.values())).warnings:
+        LOG.warning(warning)
     settings.dbt_dir.mkdir(parents=True, exist_ok=True)
     # The UI, its daemon and a run may all load the definitions at once.
     with FileLock(settings.dbt_dir / "project.lock"):

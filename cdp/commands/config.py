@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from cdp.commands.terminal import Exit, answer, count, err, grid, out
 from cdp.warehouse.settings import load_settings
@@ -31,13 +32,14 @@ def check(
     from cdp.config.personal_data import load_personal_data
     from cdp.config.roles import load_roles
     from cdp.config.sources import load_sources
+    from cdp.config.staging_models import id_types
     from cdp.generation import declared_traits, drift
     from cdp.segmentation.definitions import load_definitions
 
     settings = load_settings()
     sources, roles = load_sources(settings).sources, load_roles(settings)
     load_personal_data(settings)
-    rules = load_identity_rules(settings, sources)
+    rules = load_identity_rules(settings, sources, id_types(sources.values()))
     load_matching(settings)
     definitions = load_definitions(
         settings.config, declared_traits(settings), settings.base_currency
@@ -52,6 +54,7 @@ def check(
                 "roles": sorted(roles),
                 "identifier_types": sorted(each.identifier_type for each in rules.types),
                 "generated_models_up_to_date": not stale,
+                "warnings": rules.warnings,
             }
         )
         return
@@ -64,6 +67,8 @@ def check(
     ):
         table.add_row(name, count(len(found)))
     out.print(table)
+    for warning in rules.warnings:
+        out.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
     out.print(f"[green]✓[/] {settings.config} is right")
     if stale:
         out.print("The generated models are older than the declarations; the next run writes them.")

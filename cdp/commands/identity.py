@@ -287,9 +287,9 @@ def _refusing() -> Iterator[None]:
 def _declared_types(settings: Settings) -> set[str]:
     """The types of ids that sources are declared to bring."""
     from cdp.config.sources import load_sources
-    from cdp.config.staging_models import id_type
+    from cdp.config.staging_models import id_types
 
-    return {id_type(source) for source in load_sources(settings).sources.values()}
+    return id_types(load_sources(settings).sources.values())
 
 
 def _author(told: str | None) -> str:

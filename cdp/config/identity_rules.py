@@ -8,7 +8,7 @@ which are the people's own words (`cdp.identity.label_file`).
 from __future__ import annotations
 
 import csv
-import re
+import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +17,24 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from cdp.config.declared import Declared
+from cdp.config.patterns import NoPattern, check_pattern
 from cdp.config.yaml_text import ConfigError, nearest
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
 
 ANY_TYPE = "*"
 
-Normaliser = Literal["exact", "email", "phone", "name"]
+Normaliser = Literal["exact", "lower", "email", "phone", "name", "text"]
 SIGNS = ("identifiers", "given_names", "surnames")
+
+OWN_TYPES = ("user_id", "email", "phone", "anonymous_id", "name", "group_id")
+"""Types that rows of any source may bring."""
 
 
 def _or_nothing(value: Any) -> Any:
     return None if value == "" else value
 
 
+Text = Annotated[str | None, BeforeValidator(_or_nothing)]
 Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_or_nothing)]
 TypeName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z][A-Za-z0-9_.:-]{0,63})$")]
 
@@ -55,29 +60,45 @@ class IdentifierType(Declared):
             raise ValueError("window_days is the period of a limit; expected max_per_profile too")
         if self.do_not_merge and (self.max_per_profile or 1) != 1:
             raise ValueError("of a type that is do_not_merge, expected max_per_profile to be 1")
-        if self.normaliser in ("phone", "name") and self.identifier_type != self.normaliser:
+        if self.normaliser in ("phone", "name") and self.identifier_type == ANY_TYPE:
             raise ValueError(
-                f"the normaliser {self.normaliser} is of the type {self.normaliser} alone; "
-                "expected exact or email"
+                f"not everything that is not named is a {self.normaliser}; expected exact, lower "
+                "or text"
             )
         return self
 
 
 class BlockedValue(Declared):
-    """A row of `blocked_values`."""
+    """A row of `blocked_values`: one value, or a pattern of many."""
 
     identifier_type: TypeName
-    pattern: str = Field(min_length=1)
+    value: Text
+    pattern: Text
     reason: str = Field(min_length=1)
+
+    @field_validator("value")
+    @classmethod
+    def _can_be_loaded(cls, value: str | None) -> str | None:
+        if value is not None and value.lower() == "null":
+            raise ValueError("a seed reads this as nothing; expected the pattern (?i)^null$")
+        return value
 
     @field_validator("pattern")
     @classmethod
-    def _is_a_pattern(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"expected a regular expression: {error}") from None
+    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                check_pattern(pattern)
+            except NoPattern as error:
+                raise ValueError(str(error)) from None
         return pattern
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> BlockedValue:
+        if (self.value is None) == (self.pattern is None):
+            found = "nothing" if self.value is None else "both"
+            raise ValueError(f"expected either a value or a pattern, found {found}")
+        return self
 
 
 class Sign(Declared):
@@ -100,20 +121,28 @@ Row = TypeVar("Row", bound=Declared)
 
 @dataclass(frozen=True)
 class IdentityRules:
-    """All rules, as the seeds of a deployment declare them."""
+    """All rules, as the seeds of a deployment declare them.
+
+    Attributes:
+        warnings: what is allowed and looks like a mistake, each with file and line.
+    """
 
     types: tuple[IdentifierType, ...]
     blocked: tuple[BlockedValue, ...]
     signs: tuple[Sign, ...]
     scopes: tuple[Scope, ...]
+    warnings: tuple[str, ...] = ()
 
 
-def load_identity_rules(settings: Settings, sources: Collection[str] = ()) -> IdentityRules:
+def load_identity_rules(
+    settings: Settings, sources: Collection[str] = (), id_types: Collection[str] = ()
+) -> IdentityRules:
     """Read the seeds: those beside the configuration, and the shipped ones for the rest.
 
     Args:
         sources: names of the declared sources, among which a scope's must be where the seed of
             scopes is the deployment's own.
+        id_types: types of the ids that sources are declared to give their customers and contacts.
 
     Raises:
         ConfigError: a row is wrong; says the file, the line, what was found and what is allowed.
@@ -138,16 +167,67 @@ def load_identity_rules(settings: Settings, sources: Collection[str] = ()) -> Id
             raise ConfigError(path, line, f"no source is called '{scope.source}'", sources)
     return IdentityRules(
         tuple(row for _, row in types),
-        tuple(row for _, row in _rows(seed_of(settings, "blocked_values"), BlockedValue)),
+        tuple(_blocked(settings, {*names, *id_types})),
         tuple(row for _, row in signs),
         tuple(row for _, row in scopes),
+        tuple(_misspelt(settings, types, id_types)),
+    )
+
+
+def check_type(path: Path, line: int, column: str, name: str, known: Collection[str]) -> None:
+    """Let the name of a type pass that is `known`, or that rows of any source may bring.
+
+    Raises:
+        ConfigError: nobody is declared to bring it; tells the nearest that is known.
+    """
+    # An id that was sent encoded is of a type of its own: `email:sha256`.
+    allowed = {*OWN_TYPES, *known} - {ANY_TYPE}
+    if name in allowed or name.partition(":")[0] in allowed:
+        return
+    raise ConfigError(
+        path,
+        line,
+        f"{column}: no identifier type is called '{name}'; one of yours stands in identifier_types",
+        allowed,
     )
 
 
 def seed_of(settings: Settings, name: str) -> Path:
     """The file of a seed: the configuration's own, or the shipped one."""
     own = settings.config / "seeds" / f"{name}.csv"
-    return own if own.is_file() else PROJECT_ROOT / "dbt_project" / "seeds" / f"{name}.csv"
+    return own if own.is_file() else _SHIPPED / f"{name}.csv"
+
+
+_SHIPPED = PROJECT_ROOT / "dbt_project" / "seeds"
+
+
+def _blocked(settings: Settings, known: Collection[str]) -> Iterator[BlockedValue]:
+    path = seed_of(settings, "blocked_values")
+    found: dict[tuple[str | None, ...], int] = {}
+    for line, row in _rows(path, BlockedValue):
+        if row.identifier_type != ANY_TYPE:
+            check_type(path, line, "identifier_type", row.identifier_type, known)
+        key = (row.identifier_type, row.value, row.pattern)
+        first = found.setdefault(key, line)
+        if first != line:
+            raise ConfigError(path, line, f"the same stands in line {first} already")
+        yield row
+
+
+def _misspelt(
+    settings: Settings, types: Collection[tuple[int, IdentifierType]], id_types: Collection[str]
+) -> Iterator[str]:
+    """Types that nobody is declared to bring and that look like one which somebody brings."""
+    path = seed_of(settings, "identifier_types")
+    shipped = _rows(_SHIPPED / "identifier_types.csv", IdentifierType)
+    known = {*OWN_TYPES, *id_types, *(row.identifier_type for _, row in shipped)}
+    for line, row in types:
+        near = difflib.get_close_matches(row.identifier_type, sorted(known), 1, 0.75)
+        if row.identifier_type not in known and near:
+            yield (
+                f"{path}:{line}: no source is declared to bring '{row.identifier_type}'; "
+                f"did you mean '{near[0]}'?"
+            )
 
 
 def _once(settings: Settings, name: str, kind: type[Row], key: str) -> list[tuple[int, Row]]:

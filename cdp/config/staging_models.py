@@ -8,6 +8,8 @@ canonical entity, and the YAML that describes them. Does not belong here: the SQ
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import yaml
 
 from cdp.config.contract import ENTITIES
@@ -72,6 +74,11 @@ def _union_sql(union: str, feeding: list[StagedEntity]) -> str:
 def id_type(source: Source) -> str:
     """The identifier type of the ids that a source gives its customers or contacts."""
     return source.id_type or f"{source.name}_id"
+
+
+def id_types(sources: Iterable[Source]) -> set[str]:
+    """The types of ids that sources are declared to bring."""
+    return {id_type(source) for source in sources}
 
 
 # --- descriptions ------------------------------------------------------------------------------

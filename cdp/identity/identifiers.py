@@ -1,8 +1,7 @@
 """Identifiers as people write them: `type:value`.
 
-Belongs here: reading that form, and the one spelling that the rules of a type give a value, for an
-identifier that no model has seen. Does not belong here: asking the warehouse (`looking_up`), the
-normalising of what landed (the models).
+Belongs here: reading that form. Does not belong here: asking the warehouse (`looking_up`), the
+spelling that the rules of a type give a value (`spelling`).
 """
 
 from __future__ import annotations
@@ -61,24 +60,3 @@ def no_type(name: str, known: Collection[str]) -> NoIdentifier:
 
 def _listed(known: Collection[str]) -> str:
     return ", ".join(sorted(known)) or "none yet"
-
-
-def spelled(value: str, normaliser: str, default_country: str) -> str | None:
-    """A value in the spelling of its type; None where it cannot be one.
-
-    Args:
-        normaliser: of the type, by the seed `identifier_types`.
-        default_country: ISO 3166 country of phone numbers that name none.
-    """
-    if normaliser == "email":
-        return value.strip().lower() or None
-    if normaliser == "phone":
-        # Imported by who needs it, as few do: the library has tables of every country.
-        import pyarrow as pa
-
-        from cdp.identity.phones import to_e164
-
-        raw = pa.table({"birth": pa.array([0], pa.int64()), "raw_value": [value]})
-        (found,) = to_e164(raw, default_country)["e164"].to_pylist()
-        return None if found is None else str(found)
-    return value

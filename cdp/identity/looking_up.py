@@ -11,7 +11,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from cdp.identity.identifiers import Identifier, NoIdentifier, no_type, readings, spelled
+from cdp.identity.identifiers import Identifier, NoIdentifier, no_type, readings
+from cdp.identity.spelling import normaliser_of, spelled
 from cdp.warehouse.store import Warehouse
 
 _ANY = "*"
@@ -121,7 +122,11 @@ class Seen:
 
     def _spelled(self, meant: Identifier) -> str | None:
         normaliser = self._normalisers.get(meant.type, self._normalisers.get(_ANY, "exact"))
-        return spelled(meant.value, normaliser, self._warehouse.settings.default_country)
+        return spelled(
+            meant.value,
+            normaliser_of(meant.type, normaliser),
+            self._warehouse.settings.default_country,
+        )
 
     @cached_property
     def _normalisers(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 
@@ -43,23 +44,33 @@ def plain_name(text: str | None) -> str | None:
     return _BETWEEN_WORDS.sub(" ", folded).strip() or None
 
 
-def parts_of(names: pa.Table) -> pa.Table:
-    """Read names (`name` text): a table of `SCHEMA`.
+@dataclass(frozen=True)
+class NameParts:
+    """What is read in a name: None where there is no such part."""
+
+    plain_name: str | None
+    given_name: str | None
+    surname: str | None
+    parts: int
+
+
+def parts_of_name(name: str | None) -> NameParts:
+    """Read one name.
 
     That the first word is the given name and the last the surname holds of most names in most
     languages; it is used for counting different ones, never to join anybody.
     """
-    rows = []
-    for name in names["name"].to_pylist():
-        plain = plain_name(name)
-        words = plain.split() if plain else []
-        rows.append(
-            {
-                "name": name,
-                "plain_name": plain,
-                "given_name": words[0] if words else None,
-                "surname": words[-1] if len(words) > 1 else None,
-                "parts": len(words),
-            }
-        )
+    plain = plain_name(name)
+    words = plain.split() if plain else []
+    return NameParts(
+        plain,
+        words[0] if words else None,
+        words[-1] if len(words) > 1 else None,
+        len(words),
+    )
+
+
+def parts_of(names: pa.Table) -> pa.Table:
+    """Read names (`name` text): a table of `SCHEMA`."""
+    rows = [{"name": name, **asdict(parts_of_name(name))} for name in names["name"].to_pylist()]
     return pa.Table.from_pylist(rows, schema=SCHEMA)

@@ -8,32 +8,15 @@ from __future__ import annotations
 from functools import cache
 
 import phonenumbers
-import pyarrow as pa
 
 
-def to_e164(raw: pa.Table, default_country: str) -> pa.Table:
-    """Give each raw number its E.164 form.
+def e164(value: str, default_country: str) -> str | None:
+    """The E.164 form of a number; None where it is no possible one, or nobody knows the country.
 
     Args:
-        raw: `birth` BIGINT, `raw_value` text: a number, or `country:number` for one of a country.
-        default_country: ISO 3166 country of numbers that name none.
-
-    Returns:
-        `birth` BIGINT, `raw_value` text, `e164` text: null where it is no possible number, or
-        where nobody knows the country.
+        value: a number, or `country:number` for one of a country.
+        default_country: ISO 3166 country of a number that names none.
     """
-    values = raw["raw_value"].to_pylist()
-    e164 = pa.array([_one(value, default_country) for value in values], pa.string())
-    return pa.table(
-        {
-            "birth": raw["birth"].cast(pa.int64()),
-            "raw_value": raw["raw_value"].cast(pa.string()),
-            "e164": e164,
-        }
-    )
-
-
-def _one(value: str, default_country: str) -> str | None:
     country, colon, number = value.partition(":")
     if not colon or country.lower() == "tel":
         region, number = default_country.upper(), value

@@ -15,6 +15,7 @@ TYPES = (
     "identifier_type,priority,normaliser,max_per_profile,window_days,do_not_merge,is_device,"
     "max_people,max_asserted,max_values"
 )
+BLOCKED = "identifier_type,value,pattern,reason"
 SCOPES = "source,scope,min_name_parts"
 
 
@@ -71,7 +72,6 @@ def test_seeds_beside_a_configuration_take_the_place_of_the_shipped_ones(
         ("email,10,email,,7,false,false,,,", "window_days is the period of a limit"),
         ("email,10,email,5,,true,false,,,", "do_not_merge, expected max_per_profile to be 1"),
         ("email,10,email,5,,maybe,false,,,", "do_not_merge: .*boolean"),
-        ("email,10,phone,5,,false,false,,,", "the normaliser phone is of the type phone alone"),
         ("email,10,email,5,,false,false,,", "expected 10 cells, found 9"),
         ("*,10,exact,,,false,false,,,", r"identifier_type '\*' stands in line 2 already"),
     ],
@@ -83,14 +83,74 @@ def test_a_wrong_type_is_told_with_its_line(settings: Settings, row: str, expect
     assert re.search(expected, message), message
 
 
+def test_not_everything_that_is_not_named_is_a_phone_number(settings: Settings) -> None:
+    write(settings, "identifier_types", TYPES, "*,20,phone,,,false,false,,,")
+    assert "not everything that is not named is a phone" in told(settings)
+
+
+@pytest.mark.parametrize("normaliser", ["exact", "lower", "email", "phone", "name", "text"])
+def test_any_type_may_have_any_normaliser(settings: Settings, normaliser: str) -> None:
+    rows = ("*,20,text,,,false,false,,,", f"mobile,30,{normaliser},,,false,false,,,")
+    write(settings, "identifier_types", TYPES, *rows)
+    rules = load_identity_rules(settings)
+    assert [each.normaliser for each in rules.types] == ["text", normaliser]
+
+
+def test_a_type_that_looks_misspelt_is_told_with_the_nearest(settings: Settings) -> None:
+    rows = ("*,20,exact,,,false,false,,,", "emial,30,email,,,false,false,,,")
+    own = ("loyalty,30,exact,,,false,false,,,", "crm_id,30,exact,,,false,false,,,")
+    write(settings, "identifier_types", TYPES, *rows, *own)
+    (warning,) = load_identity_rules(settings, id_types=("crm_id", "cms_id")).warnings
+    assert warning.startswith(str(settings.config / "seeds" / "identifier_types.csv:3: "))
+    assert warning.endswith("did you mean 'email'?")
+
+
+def test_the_shipped_rules_warn_of_nothing() -> None:
+    assert load_identity_rules(load_settings(config=PROJECT_ROOT / "config")).warnings == ()
+
+
 def test_there_must_be_a_rule_for_types_that_are_not_named(settings: Settings) -> None:
     write(settings, "identifier_types", TYPES, "email,30,email,,,false,false,,,")
     assert "expected a row '*'" in told(settings)
 
 
-def test_a_pattern_that_is_none_is_told(settings: Settings) -> None:
-    write(settings, "blocked_values", "identifier_type,pattern,reason", "email,(,broken")
-    assert "blocked_values.csv:2: pattern: expected a regular expression" in told(settings)
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("email,,(,broken", r"pattern: expected a regular expression: .*found '\('"),
+        ("email,,(?=a),ahead", "pattern: expected a regular expression"),
+        ("email,,a*?,lazy", r"pattern: not every engine has '\?' behind a repetition"),
+        ("email,,,nothing", "expected either a value or a pattern, found nothing"),
+        ("email,a@x,^a@x$,both", "expected either a value or a pattern, found both"),
+        ("email,a@x,,", "reason: "),
+        ("email,NULL,,lost", r"value: a seed reads this as nothing; expected the pattern \(\?i\)"),
+        ("emial,a@x,,typo", "no identifier type is called 'emial'.*did you mean 'email'"),
+        ("loyalty,a@x,,undeclared", "one of yours stands in identifier_types"),
+        ("email,b@x,,twice", "the same stands in line 2 already"),
+    ],
+)
+def test_a_wrong_blocked_value_is_told_with_its_line(
+    settings: Settings, row: str, expected: str
+) -> None:
+    write(settings, "blocked_values", BLOCKED, "email,b@x,,a shop's own", row)
+    message = told(settings)
+    assert "blocked_values.csv:3: " in message
+    assert re.search(expected, message), message
+
+
+def test_values_are_blocked_of_types_that_somebody_is_declared_to_bring(
+    settings: Settings,
+) -> None:
+    rows = ("crm_id,7,,", "email:sha256,00ff,,", "user_id,7,,", "*,7,,", "user_id,,7,")
+    write(settings, "blocked_values", BLOCKED, *(f"{row}a reason" for row in rows))
+    rules = load_identity_rules(settings, id_types=("crm_id",))
+    assert [(each.identifier_type, each.value) for each in rules.blocked] == [
+        ("crm_id", "7"),
+        ("email:sha256", "00ff"),
+        ("user_id", "7"),
+        ("*", "7"),
+        ("user_id", None),
+    ]
 
 
 def test_names_are_a_sign_by_both_their_parts(settings: Settings) -> None:

@@ -100,7 +100,7 @@ NOT_EXECUTED = {
     "int_current_run": "knows of what has been published since",
     "int_identity_constrained": "Python",
     "int_person_names": "Python",
-    "int_phone_numbers": "Python",
+    "int_identifier_spellings": "Python",
     "int_user_agents": "Python",
     "int_addresses": "Python",
 }

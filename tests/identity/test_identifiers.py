@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdp.identity.identifiers import Identifier, NoIdentifier, no_type, readings, spelled
+from cdp.identity.identifiers import Identifier, NoIdentifier, no_type, readings
 
 KNOWN = {"email", "email:sha256", "phone", "user_id"}
 
@@ -34,18 +34,3 @@ def test_what_has_no_type_or_no_value_is_told_how_it_is_written(text: str) -> No
     with pytest.raises(NoIdentifier, match="type:value") as told:
         list(readings(text))
     assert "ada@x" not in str(told.value)
-
-
-@pytest.mark.parametrize(
-    ("value", "normaliser", "spelling"),
-    [
-        (" Ada@Example.COM ", "email", "ada@example.com"),
-        ("0151 23456789", "phone", "+4915123456789"),
-        ("+49 151 23456789", "phone", "+4915123456789"),
-        ("AT:0664 1234567", "phone", "+436641234567"),
-        ("12", "phone", None),
-        (" As It Is ", "exact", " As It Is "),
-    ],
-)
-def test_a_value_has_one_spelling(value: str, normaliser: str, spelling: str | None) -> None:
-    assert spelled(value, normaliser, "DE") == spelling

@@ -116,7 +116,7 @@ class Row:
 
 TABLES = (
     "int_identifier_tuples",
-    "int_phone_numbers",
+    "int_identifier_spellings",
     "int_person_names",
     "int_identifier_names",
     "int_identifier_values",
@@ -200,6 +200,12 @@ class Landed:
                     [run.run_number],
                 )
             finish_run(warehouse, run, "finished" if publish else "failed")
+
+    def run_by_new_rules(self, rows: Sequence[Row] = ()) -> None:
+        """Load the seeds again, which have changed, and build everything anew."""
+        with open_warehouse(self.settings):
+            Models(self.settings, generate(self.settings)).seed()
+        self.run(rows, full_refresh=True)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with open_warehouse(self.settings) as warehouse:

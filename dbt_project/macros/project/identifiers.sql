@@ -76,12 +76,40 @@
 {%- endmacro %}
 
 
-{#- The seed `blocked_values` as a list of rules (identifier_type, pattern). -#}
+{#- The normaliser that decides for identifiers of a type, joined as `types` and `any_type`: names of
+    the type `name` stand within scopes. -#}
+{% macro normaliser_of(type) -%}
+    case
+        when {{ type }} = 'name' and {{ rule_of_type('normaliser') }} = 'name' then 'scoped_name'
+        else {{ rule_of_type('normaliser') }}
+    end
+{%- endmacro %}
+
+
+{#- Condition: values of a normaliser are spelled by `cdp.identity.spelling`, not by SQL. -#}
+{% macro is_spelled_by_code(normaliser) -%}
+    {{ normaliser }} in ('phone', 'name', 'scoped_name', 'text')
+{%- endmacro %}
+
+
+{#- A value in the spelling of its normaliser, null where it cannot be one. What code has made of it
+    stands in `by_code` (`int_identifier_spellings`). -#}
+{% macro spelled(normaliser, raw_value, by_code) -%}
+    case
+        when {{ is_spelled_by_code(normaliser) }} then {{ by_code }}
+        when {{ normaliser }} in ('email', 'lower') then nullif({{ lowered(trimmed(raw_value)) }}, '')
+        else {{ raw_value }}
+    end
+{%- endmacro %}
+
+
+{#- The patterns of the seed `blocked_values` as a list of rules (identifier_type, pattern). -#}
 {% macro blocked_value_rules() -%}
     {%- set rules = [] -%}
     {%- if reads_tables() -%}
         {%- set found = run_query(
-            'select identifier_type, pattern from ' ~ ref('blocked_values') ~ ' order by identifier_type, pattern'
+            'select identifier_type, pattern from ' ~ ref('blocked_values')
+            ~ ' where pattern is not null order by identifier_type, pattern'
         ) -%}
         {%- for row in found.rows -%}
             {%- do rules.append({'identifier_type': row[0], 'pattern': row[1]}) -%}

@@ -10,65 +10,62 @@ with births as (
 
 ),
 
-phones as (
-
-    select * from {{ ref('int_phone_numbers') }}
-
-),
-
 types as (
 
     select * from {{ ref('identifier_types') }}
 
 ),
 
-person_names as (
+spellings as (
 
-    select * from {{ ref('int_person_names') }}
-
-),
-
-scopes as (
-
-    select
-        scope,
-        max(min_name_parts) as min_name_parts
-    from {{ ref('identity_scopes') }}
-    group by scope
+    select * from {{ ref('int_identifier_spellings') }}
 
 ),
 
--- Of too few words a name tells nobody.
-scoped_names as (
+blocked_values as (
 
-    select
-        {{ scoped_name('scopes.scope', 'person_names.name') }} as raw_value,
-        {{ scoped_name('scopes.scope', 'person_names.plain_name') }} as identifier_value
-    from person_names
-    cross join scopes
-    where person_names.parts >= coalesce(scopes.min_name_parts, 1)
+    select * from {{ ref('int_blocked_values') }}
 
 ),
 
-normalised as (
+ruled as (
 
     select
         births.birth,
         births.identifier_type,
         births.raw_value,
         births.first_landing_number,
-        case {{ rule_of_type('normaliser') }}
-            when 'email' then {{ lowered(trimmed('births.raw_value')) }}
-            when 'phone' then phones.e164
-            when 'name' then scoped_names.identifier_value
-            else births.raw_value
-        end as identifier_value
+        {{ normaliser_of('births.identifier_type') }} as normaliser
     from births
     left join types on births.identifier_type = types.identifier_type
     left join types as any_type on any_type.identifier_type = '*'
-    left join phones on births.birth = phones.birth
-    left join scoped_names
-        on births.identifier_type = 'name' and births.raw_value = scoped_names.raw_value
+
+),
+
+normalised as (
+
+    select
+        ruled.*,
+        {{ spelled('ruled.normaliser', 'ruled.raw_value', 'spellings.identifier_value') }} as identifier_value
+    from ruled
+    left join spellings
+        on
+            {{ is_spelled_by_code('ruled.normaliser') }}
+            and ruled.normaliser = spellings.normaliser
+            and ruled.raw_value = spellings.raw_value
+
+),
+
+-- Lists may be long, so they are joined.
+listed as (
+
+    select distinct normalised.birth
+    from normalised
+    inner join blocked_values
+        on
+            normalised.normaliser = blocked_values.normaliser
+            and normalised.identifier_value = blocked_values.identifier_value
+            and blocked_values.identifier_type in ('*', normalised.identifier_type)
 
 ),
 
@@ -78,6 +75,7 @@ judged as (
     select
         normalised.*,
         identifier_value is null
+        or listed.birth is not null
         {%- for rule in blocked_value_rules() %}
         or (
             {{ "true" if rule.identifier_type == '*' else "identifier_type = " ~ text_literal(rule.identifier_type) }}
@@ -85,6 +83,7 @@ judged as (
         )
         {%- endfor %} as is_blocked
     from normalised
+    left join listed on normalised.birth = listed.birth
 
 ),
 

@@ -1,0 +1,71 @@
+{#- Texts that SQL does not spell alike on every engine. Births come run by run; what stands in seeds
+    changes with the rules only, when all is built anew. -#}
+{{ config(materialized='view') }}
+
+with births as (
+
+    select * from {{ ref('identifier_births') }}
+
+),
+
+blocked as (
+
+    select * from {{ ref('blocked_values') }}
+    where value is not null
+
+),
+
+types as (
+
+    select * from {{ ref('identifier_types') }}
+
+),
+
+told as (
+
+    select
+        identifier_type,
+        raw_value,
+        run_number
+    from births
+
+    union all
+
+    select
+        identifier_type,
+        value as raw_value,
+        0 as run_number
+    from blocked
+    where identifier_type <> '*'
+
+),
+
+ruled as (
+
+    select
+        {{ normaliser_of('told.identifier_type') }} as normaliser,
+        told.raw_value,
+        told.run_number
+    from told
+    left join types on told.identifier_type = types.identifier_type
+    left join types as any_type on any_type.identifier_type = '*'
+
+    union all
+
+    -- What is blocked for every type has a spelling by each.
+    select
+        types.normaliser,
+        blocked.value as raw_value,
+        0 as run_number
+    from blocked
+    cross join types
+    where blocked.identifier_type = '*'
+
+)
+
+select
+    normaliser,
+    raw_value,
+    run_number
+from ruled
+where {{ is_spelled_by_code('normaliser') }}
