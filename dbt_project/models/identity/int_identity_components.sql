@@ -66,7 +66,7 @@
 
 with nodes as (
 
-    select distinct node from {{ ref('int_identifier_values') }}
+    select node from {{ ref('int_identifier_values') }}
     where not is_blocked and birth = node
     {%- if is_incremental() %}
     and birth > (select coalesce(max(known.node), 0) from {{ this }} as known)
