@@ -27,19 +27,23 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")] = False,
 ) -> None:
     """Read every declaration and say what is wrong, with file and line."""
-    from cdp.config.identity_rules import load_identity_rules
+    from cdp.config.identity_rules import load_identity_rules, seed_of
     from cdp.config.matching import load_matching
     from cdp.config.personal_data import load_personal_data
     from cdp.config.roles import load_roles
     from cdp.config.sources import load_sources
     from cdp.config.staging_models import id_types
+    from cdp.config.yaml_text import ConfigError
     from cdp.generation import declared_traits, drift
+    from cdp.identity.seed_labels import SEED, seed_labels
     from cdp.segmentation.definitions import load_definitions
 
     settings = load_settings()
     sources, roles = load_sources(settings).sources, load_roles(settings)
     load_personal_data(settings)
     rules = load_identity_rules(settings, sources, id_types(sources.values()))
+    for line, problem in seed_labels(settings).problems:
+        raise ConfigError(seed_of(settings, SEED), line, problem)
     load_matching(settings)
     definitions = load_definitions(
         settings.config, declared_traits(settings), settings.base_currency

@@ -21,10 +21,7 @@ _WORDS = {
     "tied": "These rows tie them together:",
     "left_out": "Rows tie them together, but what is marked was left out:",
     "nothing": "No row ties them together, not even through others.",
-    "elsewhere": (
-        "No row ties them together, and no label that is recorded; a label of the seed "
-        "`identity_labels` can."
-    ),
+    "elsewhere": "No row ties them together, and no label that is recorded or stands in the seed.",
 }
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from cdp.commands.explaining import tell_explanation
 from cdp.commands.looking import warehouse_at_rest
-from cdp.commands.terminal import CommandFailed, Exit, answer, cell, grid, out
+from cdp.commands.terminal import CommandFailed, Exit, answer, cell, err, grid, out
 from cdp.warehouse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -101,26 +102,37 @@ def labels(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the labels that are in force."""
+    """List the labels that are in force, those of the seed included."""
     from cdp.identity.label_record import recorded
     from cdp.identity.labels import in_force
+    from cdp.identity.seed_labels import overruled, seed_labels
 
-    with warehouse_at_rest(load_settings(), 5) as warehouse:
+    settings = load_settings()
+    with _refusing(), warehouse_at_rest(settings, 5) as warehouse:
         rows = recorded(warehouse)
+        seed = seed_labels(settings)
+    standing = in_force(rows)
     if not everything:
-        rows = list(in_force(rows))
+        rows = list(standing)
+    rows += seed.labels
+    told = [
+        f"{label.called}: {why}, which holds" for label, why in overruled(seed.labels, standing)
+    ]
+    told += [f"identity_labels.csv:{line}: {problem}" for line, problem in seed.problems]
+    for each in told:
+        err.print(f"[yellow]warning:[/] {escape(each)}", soft_wrap=True)
     if as_json:
         answer([_as_data(label) for label in rows])
         return
     if not rows:
         out.print("No label is in force.")
         return
-    columns = ("number", "kind", "identifier", "other identifier", "author", "reason", "recorded")
-    table = grid(*columns, *(("takes back",) if everything else ()), numbers=("number",))
+    columns = ("label", "kind", "identifier", "other identifier", "author", "reason", "recorded")
+    table = grid(*columns, *(("takes back",) if everything else ()), numbers=("label",))
     for label in rows:
         left, right = label.claim.left, label.claim.right
         cells = [
-            label.number,
+            label.origin or label.number,
             label.claim.kind,
             f"{left.type}:{left.value}",
             None if right is None else f"{right.type}:{right.value}",
@@ -314,7 +326,8 @@ def _told(text: str, option: str) -> str:
 def _as_data(label: Label) -> dict[str, Any]:
     left, right = label.claim.left, label.claim.right
     return {
-        "label_number": label.number,
+        "label_number": label.number if label.origin is None else None,
+        "origin": label.origin or "recorded",
         "kind": label.claim.kind,
         "left_type": left.type,
         "left_value": left.value,

@@ -1,8 +1,8 @@
 """The rules of who is who: the seeds that declare them, read row by row and held to what they mean.
 
 Belongs here: the columns of those seeds, what may stand in each, and what rows of several seeds
-must agree on. Does not belong here: what follows from the rules (`cdp.identity.rules`), labels,
-which are the people's own words (`cdp.identity.label_file`).
+must agree on. Does not belong here: what follows from the rules (`cdp.identity.rules`), which of
+the labels contradict each other (`cdp.identity.seed_labels`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from cdp.config.declared import Declared
+from cdp.config.label_rows import LabelRow, NoLabels, read_label_rows
 from cdp.config.patterns import NoPattern, check_pattern
 from cdp.config.yaml_text import ConfigError, nearest
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
@@ -131,6 +132,7 @@ class IdentityRules:
     blocked: tuple[BlockedValue, ...]
     signs: tuple[Sign, ...]
     scopes: tuple[Scope, ...]
+    labels: tuple[LabelRow, ...]
     warnings: tuple[str, ...] = ()
 
 
@@ -170,6 +172,7 @@ def load_identity_rules(
         tuple(_blocked(settings, {*names, *id_types})),
         tuple(row for _, row in signs),
         tuple(row for _, row in scopes),
+        tuple(_labels(settings, {*names, *id_types})),
         tuple(_misspelt(settings, types, id_types)),
     )
 
@@ -212,6 +215,28 @@ def _blocked(settings: Settings, known: Collection[str]) -> Iterator[BlockedValu
         if first != line:
             raise ConfigError(path, line, f"the same stands in line {first} already")
         yield row
+
+
+def _labels(settings: Settings, known: Collection[str]) -> Iterator[LabelRow]:
+    path = seed_of(settings, "identity_labels")
+    try:
+        rows, problems = read_label_rows(path)
+    except NoLabels as error:
+        raise ConfigError(path, error.line, error.problem) from error
+    for line, problem in problems:
+        raise ConfigError(path, line, problem)
+    for row in rows:
+        for side, kind, value in row.ends:
+            check_type(path, row.line, f"{side}_type", kind, known)
+            if value.lower() == "null":
+                raise ConfigError(path, row.line, f"{side}_value: a seed reads this as nothing")
+        yield row
+
+
+def normalisers(settings: Settings) -> dict[str, str]:
+    """The normaliser of each type that the rules name; `*` for all others."""
+    rows = _rows(seed_of(settings, "identifier_types"), IdentifierType)
+    return {row.identifier_type: row.normaliser for _, row in rows}
 
 
 def _misspelt(

@@ -18,6 +18,7 @@ from cdp.identity.label_record import recorded
 from cdp.identity.labels import in_force
 from cdp.identity.looking_up import NeverSeen, Seen
 from cdp.identity.paths import Edge, shortest
+from cdp.identity.seed_labels import loaded, seed_labels
 from cdp.warehouse.runs import add_missing_columns
 from cdp.warehouse.store import Warehouse
 
@@ -33,7 +34,7 @@ _AS_A_PERSON_SAYS = -1
 Why = Literal["same_identifier", "tied", "left_out", "nothing", "elsewhere"]
 """What an explanation comes to: both are spellings of one identifier; a path ties them; every path
 has edges that were left out; no row ties them together; they are one profile, and no edge and no
-recorded label says why."""
+label says why."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,9 @@ def _labels(
         "SELECT max(label_high_water) FROM governance.runs WHERE run_id = ?", [built_by]
     )
     births = {member.identifier: member.birth for member in members}
-    for label in in_force(row for row in labels if row.number <= (seen or 0)):
+    standing = in_force(row for row in labels if row.number <= (seen or 0))
+    of_the_seed = loaded(warehouse, seed_labels(warehouse.settings).labels)
+    for label in (*standing, *of_the_seed):
         claim = label.claim
         if claim.kind == "join" and claim.right is not None and claim.ends <= births.keys():
             yield Edge(
@@ -253,7 +256,7 @@ def _labels(
                 births[claim.right],
                 _AS_A_PERSON_SAYS,
                 LABEL,
-                str(label.number),
+                label.origin or str(label.number),
                 label.recorded_at,
             )
 

@@ -1,21 +1,19 @@
 """Labels from a file: CSV, as a review hands them over, in the form of the seed `identity_labels`.
 
-Belongs here: reading such a file, and saying of each wrong row what was expected. Does not belong
-here: whether the identifiers are known and the labels can be in force (whoever takes them).
+Belongs here: what the rows of such a file say, and telling all that are wrong. Does not belong
+here: the form of a row (`cdp.config.label_rows`), whether the identifiers are known and the labels
+can be in force (whoever takes them).
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
+from cdp.config.label_rows import NoLabels, read_label_rows
 from cdp.identity.identifiers import Identifier
-from cdp.identity.labels import KINDS, OF_TWO, Claim, Kind
-
-COLUMNS = ("kind", "left_type", "left_value", "right_type", "right_value", "author", "reason")
+from cdp.identity.labels import Claim, LabelRefused
 
 _SHOWN = 10
 """Wrong rows that are told; who wrote the file sees the pattern by then."""
@@ -48,58 +46,33 @@ def read_labels(path: Path) -> tuple[list[FileRow], list[tuple[int, str]]]:
         WrongFile: it has other columns, or is no CSV in UTF-8.
         OSError: it cannot be read.
     """
-    rows: list[FileRow] = []
-    problems: list[tuple[int, str]] = []
-    for line, cells in _lines(path):
-        try:
-            rows.append(_row(line, cells))
-        except ValueError as error:
-            problems.append((line, str(error)))
-    return rows, problems
-
-
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not empty, with the line that it begins on; the header is checked."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        begins = 1
-        try:
-            for cells in reader:
-                if begins == 1:
-                    if tuple(cell.strip() for cell in cells) != COLUMNS:
-                        raise WrongFile(path, [(1, f"expected the columns {','.join(COLUMNS)}")])
-                elif cells:
-                    yield begins, cells
-                begins = reader.line_num + 1
-        except csv.Error as error:
-            raise WrongFile(path, [(begins, f"no CSV: {error}")]) from error
-        except UnicodeDecodeError as error:
-            raise WrongFile(path, [(begins, "expected text in UTF-8")]) from error
-        if begins == 1:
-            raise WrongFile(path, [(1, f"expected the columns {','.join(COLUMNS)}")])
-
-
-def _row(line: int, cells: list[str]) -> FileRow:
-    if len(cells) != len(COLUMNS):
-        raise ValueError(f"expected {len(COLUMNS)} cells, found {len(cells)}")
-    told = dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=True))
-    kind = _kind(told["kind"])
-    needed = ["left_type", "left_value", "author", "reason"]
-    needed += ["right_type", "right_value"] if kind in OF_TWO else []
-    for column in COLUMNS:
-        if column in needed and not told[column]:
-            raise ValueError(f"expected something in {column}, found nothing")
-    if kind not in OF_TWO and (told["right_type"] or told["right_value"]):
-        raise ValueError(
-            f"expected right_type and right_value to be empty, as {kind} speaks of one"
+    try:
+        rows, problems = read_label_rows(path)
+    except NoLabels as error:
+        raise WrongFile(path, [(error.line, error.problem)]) from error
+    return [
+        FileRow(
+            row.line,
+            Claim(row.kind, *(Identifier(kind, value) for _, kind, value in row.ends)),
+            row.author,
+            row.reason,
         )
-    right = Identifier(told["right_type"], told["right_value"]) if kind in OF_TWO else None
-    claim = Claim(kind, Identifier(told["left_type"], told["left_value"]), right)
-    return FileRow(line, claim, told["author"], told["reason"])
+        for row in rows
+    ], problems
 
 
-def _kind(name: str) -> Kind:
-    found: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind == name)
-    if not found:
-        raise ValueError(f"expected kind to be one of {', '.join(KINDS)}")
-    return found[0]
+def contradiction(error: LabelRefused, lines: Mapping[int, int]) -> str:
+    """What a row of a file contradicts: labels as they are called, other rows by their lines.
+
+    Args:
+        lines: the lines of the rows that stand already, by the numbers that they have so far.
+    """
+    if not error.against:
+        return str(error)
+    told = [
+        f"line {lines[label.number]}"
+        if label.origin is None and label.number in lines
+        else label.called
+        for label in error.against
+    ]
+    return f"it contradicts {', '.join(told)}: {error.why}"

@@ -7,12 +7,12 @@ in force (`labels`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cdp.identity.identifiers import NoIdentifier
-from cdp.identity.label_file import FileRow, WrongFile
+from cdp.identity.label_file import FileRow, WrongFile, contradiction
 from cdp.identity.label_record import Said, record, recorded
 from cdp.identity.labels import (
     Claim,
@@ -24,6 +24,7 @@ from cdp.identity.labels import (
     in_force,
 )
 from cdp.identity.looking_up import NeverSeen, Seen
+from cdp.identity.seed_labels import seed_labels
 from cdp.warehouse.runs import utc_now
 from cdp.warehouse.store import Warehouse
 
@@ -65,7 +66,7 @@ def take(
             told = f"the {place} identifier: {error}" if len(texts) > 1 else str(error)
             raise type(error)(told) from error
     claim = Claim(kind, *ends)
-    Standing(in_force(recorded(warehouse))).refuse(claim)
+    _standing(warehouse, recorded(warehouse)).refuse(claim)
     (label,) = record(warehouse, [Said(claim, author, reason)])
     return label
 
@@ -113,7 +114,7 @@ def take_file(
     seen = Seen(warehouse, declared_types)
     seen.look_up(end for row in rows for end in row.claim.ends)
     before = recorded(warehouse)
-    standing = Standing(in_force(before))
+    standing = _standing(warehouse, before)
     wrong = list(problems)
     said: list[Said] = []
     lines: dict[int, int] = {}
@@ -125,7 +126,7 @@ def take_file(
         except SaidAlready:
             known += 1
         except LabelRefused as error:
-            wrong.append((row.line, _beside(error, lines)))
+            wrong.append((row.line, contradiction(error, lines)))
         except (NoIdentifier, NeverSeen) as error:
             wrong.append((row.line, str(error)))
         else:
@@ -150,12 +151,6 @@ def _looked_up(claim: Claim, seen: Seen, *, unseen: bool) -> Claim:
     return Claim(claim.kind, *found)
 
 
-def _beside(error: LabelRefused, lines: Mapping[int, int]) -> str:
-    """What a row of a file contradicts: labels by their numbers, other rows by their lines."""
-    if not error.against:
-        return str(error)
-    told = [
-        f"line {lines[label.number]}" if label.number in lines else f"label {label.number}"
-        for label in error.against
-    ]
-    return f"it contradicts {', '.join(told)}: {error.why}"
+def _standing(warehouse: Warehouse, rows: Iterable[Label]) -> Standing:
+    """All labels in force, those of the seed included."""
+    return Standing((*in_force(rows), *seed_labels(warehouse.settings).labels))

@@ -14,14 +14,11 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
 
+from cdp.config.label_rows import KINDS as KINDS
+from cdp.config.label_rows import OF_TWO as OF_TWO
+from cdp.config.label_rows import Kind as Kind
 from cdp.identity.identifiers import Identifier
-
-Kind = Literal["join", "split", "trust", "distrust"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-OF_TWO: tuple[Kind, ...] = ("join", "split")
-"""The kinds that speak of two identifiers; the others speak of one."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +48,30 @@ class Claim:
 
 @dataclass(frozen=True)
 class Label:
-    """One row of the record.
+    """One row of the record, or of the seed.
 
     Attributes:
-        number: its number, from 1 without gaps.
+        number: its number, from 1 without gaps; of one in the seed, its line there.
         claim: what it says; of a row that takes one back, what that one said.
         author: who says so.
         reason: why.
-        recorded_at: when (naive UTC).
+        recorded_at: when (naive UTC); None of one in the seed.
         removes: the number of the label that this row takes back; None where it is a label.
+        origin: where it stands, as file:line, of one in the seed; None of one that was recorded.
     """
 
     number: int
     claim: Claim
     author: str
     reason: str
-    recorded_at: datetime
+    recorded_at: datetime | None
     removes: int | None = None
+    origin: str | None = None
+
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return self.origin or f"label {self.number}"
 
 
 class LabelRefused(ValueError):
@@ -121,14 +125,14 @@ class Standing:
             raise LabelRefused("both identifiers are the same one; a label speaks of two")
         same = self._by_claim.get((claim.kind, claim.ends))
         if same is not None:
-            raise SaidAlready(f"label {same.number} says the same already", [same])
+            raise SaidAlready(f"{same.called} says the same already", [same])
         against = self.contradicted(claim)
         if against:
             why = _why(claim, against)
             first = "one of them" if len(against) > 1 else "it"
             raise LabelRefused(
-                f"it contradicts {_told([label.number for label in against])}: {why}; take {first} "
-                "back first (`cdp identity rm NUMBER`)",
+                f"it contradicts {_told(against)}: {why}; take {first} back first "
+                f"({_how(against)})",
                 against,
                 why,
             )
@@ -181,9 +185,21 @@ class Standing:
         return chains
 
 
-def _told(numbers: Sequence[int]) -> str:
-    *others, last = map(str, numbers)
-    return f"labels {', '.join(others)} and {last}" if others else f"label {last}"
+def _told(labels: Sequence[Label]) -> str:
+    numbers = [str(label.number) for label in labels if label.origin is None]
+    told = [label.origin for label in labels if label.origin is not None]
+    if numbers:
+        *others, last = numbers
+        told.insert(0, f"labels {', '.join(others)} and {last}" if others else f"label {last}")
+    return " and ".join(told)
+
+
+def _how(labels: Sequence[Label]) -> str:
+    """How labels are taken back."""
+    ways = ["`cdp identity rm NUMBER`"] if any(label.origin is None for label in labels) else []
+    if any(label.origin is not None for label in labels):
+        ways.append("a row of the seed by taking it out there")
+    return ", ".join(ways)
 
 
 def _why(claim: Claim, against: Sequence[Label]) -> str:

@@ -68,6 +68,7 @@ def test_a_label_is_recorded_with_who_said_so_and_why_and_listed(
     assert label.pop("recorded_at").endswith("Z")
     assert label == {
         "label_number": 1,
+        "origin": "recorded",
         "kind": "split",
         "left_type": "email",
         "left_value": a,

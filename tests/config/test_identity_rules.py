@@ -16,6 +16,7 @@ TYPES = (
     "max_people,max_asserted,max_values"
 )
 BLOCKED = "identifier_type,value,pattern,reason"
+LABELS = "kind,left_type,left_value,right_type,right_value,author,reason"
 SCOPES = "source,scope,min_name_parts"
 
 
@@ -151,6 +152,33 @@ def test_values_are_blocked_of_types_that_somebody_is_declared_to_bring(
         ("*", "7"),
         ("user_id", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("joni,email,a@x,email,b@x,ada,why", "expected kind to be one of join, split, trust"),
+        ("join,emial,a@x,email,b@x,ada,why", "left_type: no .* type is called 'emial'.*'email'"),
+        ("join,email,a@x,crm_di,7,ada,why", "right_type: .*did you mean 'crm_id'"),
+        ("join,email,a@x,,,ada,why", "expected something in right_type, found nothing"),
+        ("trust,email,a@x,email,b@x,ada,why", "expected right_type and right_value to be empty"),
+        ("trust,email,a@x,,,ada,", "expected something in reason"),
+        ("trust,user_id,Null,,,ada,why", "left_value: a seed reads this as nothing"),
+        ("trust,email,a@x,,,ada", "expected 7 cells, found 6"),
+    ],
+)
+def test_a_wrong_label_is_told_with_its_line(settings: Settings, row: str, expected: str) -> None:
+    write(settings, "identity_labels", LABELS, "split,email,a@x,crm_id,7,ada,why", row)
+    with pytest.raises(ConfigError) as caught:
+        load_identity_rules(settings, id_types=("crm_id",))
+    assert "identity_labels.csv:3: " in str(caught.value)
+    assert re.search(expected, str(caught.value)), str(caught.value)
+    assert "a@x" not in str(caught.value)
+
+
+def test_a_file_of_labels_with_other_columns_is_told(settings: Settings) -> None:
+    write(settings, "identity_labels", "kind,left")
+    assert "identity_labels.csv:1: expected the columns kind,left_type" in told(settings)
 
 
 def test_names_are_a_sign_by_both_their_parts(settings: Settings) -> None:

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from cdp.config.label_rows import COLUMNS
 from cdp.generation import generate
-from cdp.identity.label_file import COLUMNS
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import STAGES
 from cdp.warehouse.settings import Settings, load_settings

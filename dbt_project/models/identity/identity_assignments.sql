@@ -280,7 +280,8 @@ changes as (
         end as source,
         case
             when weighed.profile_before is null then null
-            when weighed.label_number is not null then cast(weighed.label_number as {{ dbt.type_string() }})
+            -- What stands in the seed has no number.
+            when weighed.label_number is not null then cast(nullif(weighed.label_number, 0) as {{ dbt.type_string() }})
             when current_run.rules_changed then ties.event_id
             else coalesce(ties.event_id, firsts.event_id)
         end as event_id

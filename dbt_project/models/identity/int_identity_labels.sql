@@ -27,6 +27,18 @@ identifiers as (
 
 ),
 
+spellings as (
+
+    select * from {{ ref('int_identifier_spellings') }}
+
+),
+
+types as (
+
+    select * from {{ ref('identifier_types') }}
+
+),
+
 taken_back as (
 
     select
@@ -65,11 +77,11 @@ said as (
 
     select
         0 as label_number,
-        seed.kind,
-        seed.left_type,
-        seed.left_value,
-        seed.right_type,
-        seed.right_value,
+        {{ trimmed('seed.kind') }} as kind,
+        {{ trimmed('seed.left_type') }} as left_type,
+        {{ trimmed('seed.left_value') }} as left_value,
+        {{ trimmed('seed.right_type') }} as right_type,
+        {{ trimmed('seed.right_value') }} as right_value,
         true as is_in_force,
         false as is_news
     from seed
@@ -93,32 +105,47 @@ named as (
 
 ),
 
--- As it landed or as it is normalised.
+ruled as (
+
+    select
+        named.*,
+        {{ normaliser_of('named.identifier_type') }} as normaliser
+    from named
+    left join types on named.identifier_type = types.identifier_type
+    left join types as any_type on any_type.identifier_type = '*'
+
+),
+
+normalised as (
+
+    select
+        ruled.*,
+        {{ spelled('ruled.normaliser', 'ruled.named_value', 'spellings.identifier_value') }} as identifier_value
+    from ruled
+    left join spellings
+        on ruled.normaliser = spellings.normaliser and ruled.named_value = spellings.raw_value
+
+),
+
+-- As it landed, as it is normalised, or as people write it.
 spelled as (
+    {%- for here, there in [
+        ('named_value', 'raw_value'), ('named_value', 'identifier_value'), ('identifier_value', 'identifier_value')
+    ] %}
 
     select
-        named.identifier_type,
-        named.named_value,
+        normalised.identifier_type,
+        normalised.named_value,
         identifiers.node,
-        identifiers.is_blocked
-    from named
+        identifiers.is_blocked,
+        identifiers.first_landing_number
+    from normalised
     inner join identifiers
         on
-            named.identifier_type = identifiers.identifier_type
-            and named.named_value = identifiers.raw_value
-
-    union distinct
-
-    select
-        named.identifier_type,
-        named.named_value,
-        identifiers.node,
-        identifiers.is_blocked
-    from named
-    inner join identifiers
-        on
-            named.identifier_type = identifiers.identifier_type
-            and named.named_value = identifiers.identifier_value
+            normalised.identifier_type = identifiers.identifier_type
+            and normalised.{{ here }} = identifiers.{{ there }}
+    {{ "union distinct" if not loop.last }}
+    {%- endfor %}
 
 ),
 
@@ -128,14 +155,15 @@ nodes as (
     select
         identifier_type,
         named_value,
-        min(node) as node
+        min(node) as node,
+        min(first_landing_number) as first_landing_number
     from spelled
     where not is_blocked
     group by identifier_type, named_value
 
 )
 
--- A label on what has not been seen yet waits until it is.
+-- A label on what has not been seen yet waits until it is; a join that has waited is news then.
 select distinct
     said.label_number,
     said.kind,
@@ -143,11 +171,18 @@ select distinct
     other.node as right_node,
     said.is_in_force,
     said.is_news
+    or (
+        said.is_in_force
+        and said.kind = 'join'
+        and greatest(one.first_landing_number, other.first_landing_number)
+        > current_run.published_landing_high_water
+    ) as is_news
 from said
+cross join current_run
 inner join nodes as one
     on said.left_type = one.identifier_type and said.left_value = one.named_value
 left join nodes as other
     on said.right_type = other.identifier_type and said.right_value = other.named_value
 where
-    (other.node is not null and other.node <> one.node)
+    (said.kind in ('join', 'split') and other.node is not null and other.node <> one.node)
     or said.kind in ('trust', 'distrust')

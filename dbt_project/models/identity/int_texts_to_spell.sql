@@ -15,6 +15,12 @@ blocked as (
 
 ),
 
+labels as (
+
+    select * from {{ ref('identity_labels') }}
+
+),
+
 types as (
 
     select * from {{ ref('identifier_types') }}
@@ -37,6 +43,17 @@ told as (
         0 as run_number
     from blocked
     where identifier_type <> '*'
+    {%- for side in ('left', 'right') %}
+
+    union all
+
+    select
+        {{ trimmed(side ~ '_type') }} as identifier_type,
+        {{ trimmed(side ~ '_value') }} as raw_value,
+        0 as run_number
+    from labels
+    where {{ side }}_value is not null
+    {%- endfor %}
 
 ),
 
