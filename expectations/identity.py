@@ -23,6 +23,7 @@ BIRTHS: Table = ("identity", "identifier_births")
 VALUES: Table = ("identity", "int_identifier_values")
 COMPONENTS: Table = ("identity", "int_identity_components")
 EDGES: Table = ("identity", "fct_identity_edges")
+MATCHES: Table = ("identity", "int_match_edges")
 TOUCHED: Table = ("identity", "int_touched_identifiers")
 TYPES: Table = ("staging", "identifier_types")
 TUPLES: Table = ("identity", "int_identifier_tuples")
@@ -250,14 +251,27 @@ def _edges(gate: Gate) -> list[Check]:
             [COMPONENTS],
             unit="edges",
         ),
+        counted(
+            "joins only what is in one component",
+            MATCHES,
+            "(SELECT left_node, right_node FROM identity.int_match_edges WHERE is_in_force) "
+            "AS edges "
+            "LEFT JOIN identity.int_identity_components AS one ON edges.left_node = one.node "
+            "LEFT JOIN identity.int_identity_components AS other ON edges.right_node = other.node "
+            "WHERE one.component_id IS DISTINCT FROM other.component_id "
+            "OR one.component_id IS NULL",
+            [COMPONENTS],
+            unit="edges",
+        ),
         orphans(REJECTED, "component_id", COMPONENTS, "component_id"),
         # Every edge joins its two ends or is told with the rule that left it out, never both.
         counted(
             "tells every edge between two profiles, and no other, with its rule",
             REJECTED,
             "(SELECT edges.left_node, edges.right_node "
-            f"FROM (SELECT left_node, right_node FROM identity.fct_identity_edges WHERE {touched}) "
-            "AS edges "
+            f"FROM (SELECT left_node, right_node FROM identity.fct_identity_edges WHERE {touched} "
+            "UNION ALL SELECT left_node, right_node FROM identity.int_match_edges "
+            f"WHERE is_in_force AND {touched}) AS edges "
             "LEFT JOIN identity.dim_identifiers AS one ON edges.left_node = one.birth "
             "LEFT JOIN identity.dim_identifiers AS other ON edges.right_node = other.birth "
             "WHERE one.profile_id IS DISTINCT FROM other.profile_id OR one.birth IS NULL) "
@@ -266,7 +280,7 @@ def _edges(gate: Gate) -> list[Check]:
             f"WHERE {touched}) AS told "
             "ON parted.left_node = told.left_node AND parted.right_node = told.right_node "
             "WHERE parted.left_node IS NULL OR told.left_node IS NULL",
-            [EDGES, IDENTIFIERS, TOUCHED],
+            [EDGES, MATCHES, IDENTIFIERS, TOUCHED],
             unit="edges",
         ),
     ]

@@ -20,6 +20,7 @@ from typing import Any
 from filelock import FileLock
 
 from cdp.config.identity_rules import load_identity_rules
+from cdp.config.matching_parameters import load_parameters
 from cdp.config.roles import Role, load_roles
 from cdp.config.sources import Source, load_sources
 from cdp.config.staging_models import id_types
@@ -101,6 +102,7 @@ def load_deployment(settings: Settings) -> Deployment:
     sources, roles = load_sources(settings).sources, load_roles(settings)
     for warning in load_identity_rules(settings, sources, id_types(sources.values())).warnings:
         LOG.warning(warning)
+    load_parameters(settings)
     settings.dbt_dir.mkdir(parents=True, exist_ok=True)
     # The UI, its daemon and a run may all load the definitions at once.
     with FileLock(settings.dbt_dir / "project.lock"):

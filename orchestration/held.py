@@ -14,6 +14,7 @@ from functools import cached_property
 
 import dagster as dg
 
+from cdp.config.matching_parameters import untrained
 from cdp.warehouse import pending
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.publishing import recover_publication
@@ -89,6 +90,7 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
                     models = Models(deployment.settings, deployment.project, deployment.logic)
                     held = Held(store, run, models, deployment, tell)
                     tell(News("started", run.run_id, detail=run))
+                    _tell_of_untrained(deployment, tell, context)
                     begun = True
                     yield held
                     failed = failed_steps(instance, run.run_id)
@@ -122,6 +124,19 @@ def _begin(store: Warehouse, deployment: Deployment, dagster_run: dg.DagsterRun)
         ensure_tables(source, store)
     take_back(deployment.sources, store)
     return run
+
+
+def _tell_of_untrained(
+    deployment: Deployment, tell: Listener, context: dg.InitResourceContext
+) -> None:
+    """Say which matching models propose nothing: a run never trains one."""
+    for name in untrained(deployment.settings):
+        tell(News("untrained", name))
+        if context.log:
+            context.log.warning(
+                f"The matching model '{name}' has not been trained and proposes nothing; "
+                f"`cdp identity train {name}` trains it."
+            )
 
 
 def trigger_of(run: dg.DagsterRun) -> str:

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 What = Literal[
-    "waiting", "busy", "started", "landed", "seeded", "model", "built", "gate", "published"
+    "waiting",
+    "busy",
+    "started",
+    "untrained",
+    "landed",
+    "seeded",
+    "model",
+    "built",
+    "gate",
+    "published",
 ]
 
 

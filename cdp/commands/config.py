@@ -28,7 +28,7 @@ def check(
 ) -> None:
     """Read every declaration and say what is wrong, with file and line."""
     from cdp.config.identity_rules import load_identity_rules, seed_of
-    from cdp.config.matching import load_matching
+    from cdp.config.matching_parameters import load_parameters
     from cdp.config.personal_data import load_personal_data
     from cdp.config.roles import load_roles
     from cdp.config.sources import load_sources
@@ -44,7 +44,7 @@ def check(
     rules = load_identity_rules(settings, sources, id_types(sources.values()))
     for line, problem in seed_labels(settings).problems:
         raise ConfigError(seed_of(settings, SEED), line, problem)
-    load_matching(settings)
+    load_parameters(settings)
     definitions = load_definitions(
         settings.config, declared_traits(settings), settings.base_currency
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from cdp.commands.matching import in_words, likely_as_data
 from cdp.commands.terminal import answer, cell, err, grid, out
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "same_identifier": "Both are spellings of the same identifier.",
-    "tied": "These rows tie them together:",
-    "left_out": "Rows tie them together, but what is marked was left out:",
+    "tied": "This ties them together:",
+    "left_out": "This ties them together, but what is marked was left out:",
     "nothing": "No row ties them together, not even through others.",
     "elsewhere": "No row ties them together, and no label that is recorded or stands in the seed.",
 }
@@ -55,6 +56,11 @@ def tell_explanation(explanation: Explanation, *, as_json: bool) -> None:
             table.add_row(*(cell(each) for each in (*shown, *rule)))
         out.print()
         out.print(table)
+        for step in explanation.path:
+            if (likely := step.likeliness) is not None:
+                named = f"{_named(step.from_)} and {_named(step.to)}"
+                told = f"likely one person by {likely.probability:.3f}: {in_words(likely)}"
+                out.print(f"\n{escape(named)} are {escape(told)}")
     for member in (left, right):
         if member.is_blocked:
             told = escape(_named(member.identifier))
@@ -81,6 +87,7 @@ def _as_data(explanation: Explanation) -> dict[str, Any]:
                 "source": step.edge.source,
                 "event_id": step.edge.event_id,
                 "left_out_by": step.edge.rule,
+                "likeliness": None if step.likeliness is None else likely_as_data(step.likeliness),
             }
             for step in explanation.path
         ],

@@ -43,6 +43,12 @@ class Follower:
         elif news.what == "started":
             self._since = time.monotonic()
             self._line(True, f"run {news.detail.run_number}, as of {moment(news.detail.as_of)} UTC")
+        elif news.what == "untrained":
+            self.said(
+                f"the matching model '{news.name}' has not been trained and proposes nothing; "
+                f"`cdp identity train {news.name}` trains it",
+                ok=False,
+            )
         elif news.what == "landed":
             report = news.detail
             self.said(

@@ -6,7 +6,6 @@ labels are in force and what contradicts (`cdp.identity.labels`), what a label d
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from cdp.commands import matching
+from cdp.commands.authors import Author, author_of, told_by
 from cdp.commands.explaining import tell_explanation
 from cdp.commands.looking import warehouse_at_rest
 from cdp.commands.terminal import CommandFailed, Exit, answer, cell, err, grid, out
@@ -29,9 +30,6 @@ app = typer.Typer(help="Who is who, and what people say about it.", no_args_is_h
 First = Annotated[str, typer.Argument(metavar="A", help="An identifier, as type:value.")]
 Second = Annotated[str, typer.Argument(metavar="B", help="Another one, as type:value.")]
 Reason = Annotated[str, typer.Option(help="Why, for whoever reads the record later.")]
-Author = Annotated[
-    str | None, typer.Option(help="Who says so; without it, the user who is logged in.")
-]
 Unseen = Annotated[
     bool, typer.Option("--unseen", help="Also about an identifier that no row has brought yet.")
 ]
@@ -154,9 +152,9 @@ def remove(
     """Take a label back, as if it had never been put on; the record keeps both."""
     from cdp.identity.labelling import take_back
 
-    who = _author(author)
+    who = author_of(author)
     with _writing(load_settings()) as warehouse:
-        label = take_back(warehouse, number, author=who, reason=_told(reason, "--reason"))
+        label = take_back(warehouse, number, author=who, reason=told_by(reason, "--reason"))
     if as_json:
         answer(_as_data(label))
     else:
@@ -230,6 +228,10 @@ def benchmark(
     tell_benchmark(figures, as_json=as_json)
 
 
+app.command("train")(matching.train)
+app.command("candidates")(matching.candidates)
+
+
 def _put_on(
     kind: Kind,
     texts: tuple[str, ...],
@@ -242,7 +244,7 @@ def _put_on(
     from cdp.identity.labelling import take
 
     settings = load_settings()
-    who, why = _author(author), _told(reason, "--reason")
+    who, why = author_of(author), told_by(reason, "--reason")
     with _writing(settings) as warehouse:
         label = take(
             warehouse,
@@ -302,25 +304,6 @@ def _declared_types(settings: Settings) -> set[str]:
     from cdp.config.staging_models import id_types
 
     return id_types(load_sources(settings).sources.values())
-
-
-def _author(told: str | None) -> str:
-    if told is not None:
-        return _told(told, "--author")
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:
-        raise CommandFailed(
-            "nobody knows who is logged in; say by `--author` who puts the label on",
-            Exit.WRONG_INPUT,
-        ) from error
-
-
-def _told(text: str, option: str) -> str:
-    """What an option says, where it says anything."""
-    if not text.strip():
-        raise CommandFailed(f"`{option}` is empty; the record is for people", Exit.WRONG_INPUT)
-    return text.strip()
 
 
 def _as_data(label: Label) -> dict[str, Any]:

@@ -173,6 +173,11 @@ class MatchingModel(Declared):
             needed.update(one.attribute for one in each)
         return tuple(sorted(needed - set(derived)))
 
+    def learned_for(self) -> dict[str, Any]:
+        """What of the model its parameters depend on when pairs are scored, as JSON holds it."""
+        told = {"within", "between", "derive", "compare"}
+        return dict(self.model_dump(mode="json", include=told))
+
     def cuts(self) -> Iterator[Cut]:
         """Everything that pairs have to agree on somewhere."""
         for rules in (self.block, self.train, self.certain.rules):

@@ -17,6 +17,8 @@ from cdp.identity.identifiers import Identifier, NoIdentifier
 from cdp.identity.label_record import recorded
 from cdp.identity.labels import in_force
 from cdp.identity.looking_up import NeverSeen, Seen
+from cdp.identity.matching.evidence import SOURCE as LIKELY
+from cdp.identity.matching.evidence import Likeliness, of_accepted
 from cdp.identity.paths import Edge, shortest
 from cdp.identity.seed_labels import loaded, seed_labels
 from cdp.warehouse.runs import add_missing_columns
@@ -25,7 +27,7 @@ from cdp.warehouse.store import Warehouse
 LABEL = "label"
 """What stands as the source of an edge that a label makes."""
 
-_WEAKEST = 999_999
+_WEAKEST = 999_999_999
 """The weakness of an edge with a blocked end, of which only that it was left out is known."""
 
 _AS_A_PERSON_SAYS = -1
@@ -56,11 +58,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Step:
-    """One edge of a path, in the direction from the first identifier to the second."""
+    """One edge of a path, in the direction from the first identifier to the second.
+
+    Attributes:
+        likeliness: what speaks for an edge that matching has made; None of any other.
+    """
 
     from_: Identifier
     to: Identifier
     edge: Edge
+    likeliness: Likeliness | None = None
 
 
 @dataclass(frozen=True)
@@ -124,21 +131,32 @@ def explain(
         path = shortest(edges, one.birth, other.birth)
         why = "nothing" if path is None else "left_out"
     known = _known(warehouse, path or ())
-    return Explanation(one, other, why, _steps(path or (), one.birth, known), is_published)
+    steps = _steps(path or (), one.birth, known, _evidence(warehouse, path or ()))
+    return Explanation(one, other, why, steps, is_published)
 
 
 def evidence_of(warehouse: Warehouse, profile_id: int) -> dict[int, Evidence]:
     """By birth, the strongest edge of each identifier of a profile to another one of it; an
     identifier that stands alone, or is tied by a label alone, has none."""
+    likely = (
+        "UNION ALL SELECT left_node, right_node, weakness, source, NULL, NULL "
+        "FROM identity.int_match_edges WHERE is_in_force"
+        if _knows_likely(warehouse)
+        else ""
+    )
     rows = warehouse.rows(
-        """
+        f"""
         WITH members AS (
             SELECT birth FROM identity.dim_identifiers WHERE profile_id = $profile
+        ),
+        known AS (
+            SELECT left_node, right_node, weakness, source, event_id, first_occurred_at
+            FROM identity.fct_identity_edges {likely}
         ),
         inside AS (
             SELECT edges.left_node, edges.right_node, edges.weakness, edges.source, edges.event_id,
                    edges.first_occurred_at
-            FROM identity.fct_identity_edges AS edges
+            FROM known AS edges
             INNER JOIN members AS elder ON edges.left_node = elder.birth
             INNER JOIN members AS younger ON edges.right_node = younger.birth
             LEFT JOIN identity.fct_rejected_edges AS rejected
@@ -224,7 +242,7 @@ def _edges(warehouse: Warehouse, one: Member, other: Member) -> Iterator[Edge]:
         "SELECT edges.left_node, edges.right_node, edges.weakness, edges.source, edges.event_id, "
         "edges.first_occurred_at FROM identity.fct_identity_edges AS edges "
         "INNER JOIN identity.dim_identifiers AS elder ON edges.left_node = elder.birth "
-        f"WHERE elder.component_id IN ({_COMPONENTS})",
+        f"WHERE elder.component_id IN ({_COMPONENTS}){_likely(warehouse)}",
         _near(one, other),
     ):
         edge = Edge(*row)
@@ -233,6 +251,23 @@ def _edges(warehouse: Warehouse, one: Member, other: Member) -> Iterator[Edge]:
     # An end that is blocked is in no component: what is left is edges from such.
     for edges in rejected.values():
         yield edges[0]
+
+
+def _knows_likely(warehouse: Warehouse) -> bool:
+    """Whether a run has looked for likely people already; one of an earlier version has not."""
+    return warehouse.has_table("identity", "int_match_edges")
+
+
+def _likely(warehouse: Warehouse) -> str:
+    """The edges that matching has made, as another part of a query."""
+    if not _knows_likely(warehouse):
+        return ""
+    return (
+        " UNION ALL SELECT matches.left_node, matches.right_node, matches.weakness, "
+        "matches.source, NULL, NULL FROM identity.int_match_edges AS matches "
+        "INNER JOIN identity.dim_identifiers AS elder ON matches.left_node = elder.birth "
+        f"WHERE matches.is_in_force AND elder.component_id IN ({_COMPONENTS})"
+    )
 
 
 def _labels(
@@ -289,10 +324,25 @@ def _known(warehouse: Warehouse, path: Iterable[Edge]) -> dict[int, Identifier]:
     return {birth: Identifier(kind, value) for birth, kind, value in rows}
 
 
-def _steps(path: Iterable[Edge], start: int, known: Mapping[int, Identifier]) -> tuple[Step, ...]:
+def _evidence(warehouse: Warehouse, path: Iterable[Edge]) -> dict[Edge, Likeliness]:
+    """Of the edges that matching has made, what speaks for them."""
+    edges = {
+        (edge.source.removeprefix(LIKELY), edge.left, edge.right): edge
+        for edge in path
+        if edge.source is not None and edge.event_id is None and edge.source.startswith(LIKELY)
+    }
+    return {edges[pair]: each for pair, each in of_accepted(warehouse, edges).items()}
+
+
+def _steps(
+    path: Iterable[Edge],
+    start: int,
+    known: Mapping[int, Identifier],
+    evidence: Mapping[Edge, Likeliness],
+) -> tuple[Step, ...]:
     steps = []
     for edge in path:
         end = edge.left + edge.right - start
-        steps.append(Step(known[start], known[end], edge))
+        steps.append(Step(known[start], known[end], edge, evidence.get(edge)))
         start = end
     return tuple(steps)

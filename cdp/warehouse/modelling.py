@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
+from cdp.warehouse.building import building
 from cdp.warehouse.engines.embedded import CATALOG, INSTANCE
 from cdp.warehouse.fault_points import reached
 from cdp.warehouse.runs import CHANGED_MEANWHILE, Run, logic_hash, mark_stage
@@ -175,7 +176,9 @@ class Models:
         arguments = [command, "--select", *select]
         if full_refresh:
             arguments.append("--full-refresh")
-        outcome = self._invoke(arguments, manifest=self.manifest(), on_node=on_node)
+        manifest = self.manifest()
+        with building(self.settings):
+            outcome = self._invoke(arguments, manifest=manifest, on_node=on_node)
         nodes = tuple(_node_result(each) for each in outcome.result.results)
         failed = [node for node in nodes if node.status in _FAILED]
         if failed or not outcome.success:

@@ -276,11 +276,11 @@ def logic_hash(settings: Settings) -> str:
         for path in _files(folder):
             digest.update(str(path.relative_to(folder)).encode())
             digest.update(path.read_bytes())
-    for distribution in ("phonenumbers", "crawler-user-agents"):
+    for distribution in ("phonenumbers", "crawler-user-agents", "splink"):
         digest.update(version(distribution).encode())
     return digest.hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:
-    wanted = {".sql", ".py", ".yml", ".csv"}
+    wanted = {".sql", ".py", ".yml", ".csv", ".json"}
     return sorted(path for path in folder.rglob("*") if path.suffix in wanted and path.is_file())

@@ -99,6 +99,7 @@ NOT_EXECUTED = {
     "int_identifier_values": "the rules of blocked values that were told are no shop's",
     "int_current_run": "knows of what has been published since",
     "int_identity_constrained": "Python",
+    "int_match_candidates": "Python",
     "int_person_names": "Python",
     "int_identifier_spellings": "Python",
     "int_user_agents": "Python",

@@ -268,6 +268,14 @@ FAULTS = [
     ),
     _fault(
         "identity",
+        "INSERT INTO identity.int_match_edges (left_node, right_node, is_in_force) "
+        "VALUES (1, 3, true); "
+        "INSERT INTO identity.fct_rejected_edges (left_node, right_node, component_id) "
+        "VALUES (1, 3, 1)",
+        ("identity.int_match_edges", "joins only what is in one component"),
+    ),
+    _fault(
+        "identity",
         "INSERT INTO identity.fct_identity_edges (edge_key, left_node, right_node, blocked_by, "
         "last_landing_number) VALUES ('e13', 1, 3, 'blocked', 3); "
         "INSERT INTO identity.fct_rejected_edges (left_node, right_node, component_id) "
@@ -278,6 +286,21 @@ FAULTS = [
         "identity",
         "INSERT INTO identity.fct_identity_edges (edge_key, left_node, right_node, blocked_by, "
         "last_landing_number) VALUES ('e45', 4, 5, 'blocked', 3)",
+        (
+            "identity.fct_rejected_edges",
+            "tells every edge between two profiles, and no other, with its rule",
+        ),
+    ),
+    _fault(
+        "identity",
+        "INSERT INTO identity.dim_identifiers (identifier_type, identifier_value, birth, "
+        "component_id, profile_id) VALUES ('phone', '+491', 6, 1, 6); "
+        "INSERT INTO identity.identifier_births VALUES (6, 'phone', '+491', 3, 1); "
+        "INSERT INTO identity.int_identifier_values (birth, node, identifier_value, is_blocked) "
+        "VALUES (6, 6, '+491', false); "
+        "INSERT INTO identity.int_identity_components VALUES (6, 1); "
+        "INSERT INTO identity.int_match_edges (left_node, right_node, is_in_force) "
+        "VALUES (1, 6, true)",
         (
             "identity.fct_rejected_edges",
             "tells every edge between two profiles, and no other, with its rule",

@@ -22,7 +22,7 @@ CLOCKS = re.compile(
 )
 ON_EVERY_ENGINE = {
     *("sum", "count", "min", "max", "row_number", "lag", "lead", "ntile"),
-    *("cast", "coalesce", "nullif", "least", "greatest", "round", "abs"),
+    *("cast", "coalesce", "nullif", "least", "greatest", "round", "floor", "abs"),
     *("lower", "upper", "replace", "length", "chr", "concat", "left"),
 }
 """Functions that DuckDB, Spark, Snowflake and BigQuery have under this name and mean alike."""

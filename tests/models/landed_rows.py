@@ -126,10 +126,18 @@ TABLES = (
     "dim_identifiers",
     "fct_rejected_edges",
     "quarantined_clusters",
+    "int_match_records",
+    "match_reviews",
 )
 """The current tables of identity that do not describe a run's change set."""
 
 BIRTHS = "identifier_births"
+
+STANDING = {
+    "int_match_candidates": "decision <> 'withdrawn'",
+    "int_match_edges": "is_in_force",
+}
+"""Of tables that tell a run what was withdrawn too, the rows that a full build has."""
 
 
 @dataclass
@@ -139,6 +147,8 @@ class Landed:
     home: Path
     runs: int = 0
     landed: int = 0
+    matching: str = ""
+    """What stands in `matching.yml`."""
     _settings: Settings | None = field(default=None, repr=False)
 
     @property
@@ -147,6 +157,8 @@ class Landed:
             config = self.home / "config"
             shutil.copytree(PROJECT_ROOT / "config", config)
             (config / "sources.yml").write_text(SOURCES, encoding="utf-8")
+            if self.matching:
+                (config / "matching.yml").write_text(self.matching, encoding="utf-8")
             (config / "seeds").mkdir()
             (config / "seeds" / "identity_scopes.csv").write_text(SCOPES, encoding="utf-8")
             self._settings = load_settings(
@@ -217,6 +229,8 @@ class Landed:
         found = {BIRTHS: self.rows(births)}
         for name in TABLES:
             found[name] = self.rows(f"SELECT * FROM identity.{name} ORDER BY ALL")
+        for name, condition in STANDING.items():
+            found[name] = self.rows(f"SELECT * FROM identity.{name} WHERE {condition} ORDER BY ALL")
         return found
 
     def people(self) -> set[frozenset[str]]:

@@ -4,16 +4,16 @@ taken back: every increment equals a full build under the same labels."""
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from cdp.identity.identifiers import Identifier
-from cdp.identity.label_record import Said, record, recorded
-from cdp.identity.labels import Claim, Kind, LabelRefused, Standing, in_force
+from cdp.identity.label_record import Said, record
+from cdp.identity.labels import Claim
 from cdp.warehouse.store import open_warehouse
 from tests.models.landed_rows import Landed
+from tests.models.said import say, standing, take_back
 from tests.models.worlds import cut, rows_of_worlds
 
 pytestmark = pytest.mark.integration
@@ -21,45 +21,6 @@ pytestmark = pytest.mark.integration
 WORLDS = 60
 ROWS = rows_of_worlds(WORLDS, seed=5)
 WORLD = "split_part(identifier_value, '-', 1)"
-KINDS: tuple[Kind, ...] = ("join", "join", "split", "split", "trust", "distrust")
-
-
-def say(landed: Landed, chance: random.Random, count: int) -> None:
-    """Labels on identifiers of one world or two, as far as they contradict none that stand."""
-    known = [
-        Identifier(*row)
-        for row in landed.rows(
-            "SELECT identifier_type, identifier_value FROM identity.dim_identifiers ORDER BY birth"
-        )
-    ]
-    with open_warehouse(landed.settings) as warehouse:
-        standing = Standing(in_force(recorded(warehouse)))
-        for _ in range(count):
-            kind, at = chance.choice(KINDS), chance.randrange(len(known) - 8)
-            # Births that are near are often one person's.
-            near = known[at : at + 8]
-            one, other = chance.sample(near, 2)
-            claim = Claim(kind, one, other if kind in ("join", "split") else None)
-            try:
-                standing.refuse(claim)
-            except LabelRefused:
-                continue
-            (label,) = record(warehouse, [Said(claim, "ada", "a test")])
-            standing.add(label)
-
-
-def take_back(landed: Landed, numbers: Iterable[int]) -> None:
-    with open_warehouse(landed.settings) as warehouse:
-        labels = {label.number: label for label in in_force(recorded(warehouse))}
-        record(
-            warehouse,
-            [Said(labels[each].claim, "ada", "a mistake", removes=each) for each in numbers],
-        )
-
-
-def standing(landed: Landed) -> list[int]:
-    with open_warehouse(landed.settings) as warehouse:
-        return [label.number for label in in_force(recorded(warehouse))]
 
 
 def test_labels_come_and_go_and_each_run_equals_a_full_build(tmp_path: Path) -> None:

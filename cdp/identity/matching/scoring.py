@@ -22,7 +22,6 @@ from cdp.identity.matching.connecting import own_database
 from cdp.identity.matching.errors import MatchingError
 from cdp.identity.matching.preparing import NODE, UID, prepared, value_column
 from cdp.identity.matching.splink_model import quiet
-from cdp.identity.matching.training import learned_for
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -60,7 +59,7 @@ def candidates(
     Raises:
         MatchingError: the parameters were learned for something else.
     """
-    if parameters.get("learned_for") != learned_for(model):
+    if parameters.get("learned_for") != model.learned_for():
         raise MatchingError(
             f"the parameters of the matching model '{model.name}' were learned for other sources, "
             f"attributes or kinds than it has now; train it again"

@@ -50,14 +50,8 @@ def train(records: pa.Table, model: MatchingModel) -> dict[str, Any]:
         return {
             "splink": _as_seen(learned, _possible_pairs(con, model), model),
             "frequencies": frequencies.count(con, "all_rows", model),
-            "learned_for": learned_for(model),
+            "learned_for": model.learned_for(),
         }
-
-
-def learned_for(model: MatchingModel) -> dict[str, Any]:
-    """What of a model its parameters depend on when pairs are scored."""
-    told = model.model_dump(mode="json", include={"within", "between", "derive", "compare"})
-    return dict(told)
 
 
 def _choose_rows(con: DuckDBPyConnection, model: MatchingModel) -> None:

@@ -70,6 +70,10 @@ class Frame(ABC):
         """The rows themselves; for small tables."""
 
     @abstractmethod
+    def written(self, table: pa.Table) -> Any:
+        """Rows that this process has made, for dbt to write where the frame's rows are."""
+
+    @abstractmethod
     def map(self, step: Step, schema: pa.Schema) -> Any:
         """What a function makes of the rows, in any portions, for dbt to write."""
 
@@ -149,6 +153,9 @@ class _DuckDBFrame(Frame):
     def arrow(self) -> pa.Table:
         return self._rows.to_arrow_table()
 
+    def written(self, table: pa.Table) -> pa.Table:
+        return table
+
     def map(self, step: Step, schema: pa.Schema) -> pa.Table:
         return step(self.arrow())
 
@@ -197,6 +204,9 @@ class _SparkFrame(Frame):
 
     def arrow(self) -> pa.Table:
         return self._rows.toArrow()
+
+    def written(self, table: pa.Table) -> DataFrame:
+        return self._rows.sparkSession.createDataFrame(table)
 
     def map(self, step: Step, schema: pa.Schema) -> DataFrame:
         from pyspark.sql.pandas.types import from_arrow_schema
@@ -266,6 +276,9 @@ class QueryFrame(Frame):
 
     def arrow(self) -> pa.Table:
         return self._engine.arrow(self._query())
+
+    def written(self, table: pa.Table) -> pa.Table:
+        return table
 
     def map(self, step: Step, schema: pa.Schema) -> pa.Table:
         return step(self.arrow())

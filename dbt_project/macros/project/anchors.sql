@@ -34,3 +34,12 @@ left join {{ ref('int_identifier_values') }} as {{ alias }}
         ('by_device', "'anonymous_id'", relation ~ '.anonymous_id'),
     ]) }}
 {%- endmacro %}
+
+{% macro contact_slots(relation) -%}
+    {%- set country = 'coalesce(' ~ relation ~ '.phone_country, ' ~ relation ~ '.country)' %}
+    {{ return([
+        ('by_contact', relation ~ '.id_type', relation ~ '.contact_id'),
+        ('by_email', "'email'", relation ~ '.email'),
+        ('by_phone', "'phone'", phone_with_country(relation ~ '.phone', country)),
+    ]) }}
+{%- endmacro %}

@@ -17,6 +17,13 @@ edges as (
 
     select * from {{ ref('fct_identity_edges') }}
 
+),
+
+matches as (
+
+    select * from {{ ref('int_match_edges') }}
+    where is_in_force
+
 )
 
 select
@@ -26,10 +33,26 @@ select
     constrained.rule,
     edges.source,
     edges.event_id,
-    edges.first_occurred_at
+    edges.first_occurred_at,
+    cast(null as {{ type_named('double') }}) as probability
 from constrained
 inner join edges
     on constrained.birth = edges.left_node and constrained.other_birth = edges.right_node
+
+union all
+
+select
+    matches.left_node,
+    matches.right_node,
+    constrained.component_id,
+    constrained.rule,
+    matches.source,
+    cast(null as {{ dbt.type_string() }}) as event_id,
+    cast(null as {{ dbt.type_timestamp() }}) as first_occurred_at,
+    matches.probability
+from constrained
+inner join matches
+    on constrained.birth = matches.left_node and constrained.other_birth = matches.right_node
 
 union all
 
@@ -41,7 +64,8 @@ select
     edges.blocked_by as rule,
     edges.source,
     edges.event_id,
-    edges.first_occurred_at
+    edges.first_occurred_at,
+    cast(null as {{ type_named('double') }}) as probability
 from edges
 left join components as one on edges.left_node = one.node
 left join components as other on edges.right_node = other.node

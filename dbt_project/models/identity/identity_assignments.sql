@@ -31,6 +31,13 @@ edges as (
 
 ),
 
+matches as (
+
+    select * from {{ ref('int_match_edges') }}
+    where is_in_force
+
+),
+
 left_out as (
 
     select * from {{ ref('int_identity_constrained') }}
@@ -132,21 +139,45 @@ gone as (
 
 ),
 
-new_edges as (
+-- What a row has told comes before what is merely likely.
+ties_known as (
 
     select
         edges.left_node,
         edges.right_node,
         edges.source,
         edges.event_id,
-        edges.known_landing_number,
+        0 as likeliness,
+        edges.known_landing_number
+    from edges
+    union all
+    select
+        matches.left_node,
+        matches.right_node,
+        matches.source,
+        cast(null as {{ dbt.type_string() }}) as event_id,
+        1 as likeliness,
+        matches.last_landing_number as known_landing_number
+    from matches
+
+),
+
+new_edges as (
+
+    select
+        ties_known.left_node,
+        ties_known.right_node,
+        ties_known.source,
+        ties_known.event_id,
+        ties_known.likeliness,
+        ties_known.known_landing_number,
         served.component_id,
         left_out.birth is null as is_counted
-    from edges
-    inner join served on edges.left_node = served.birth
-    left join left_out on edges.left_node = left_out.birth and edges.right_node = left_out.other_birth
+    from ties_known
+    inner join served on ties_known.left_node = served.birth
+    left join left_out on ties_known.left_node = left_out.birth and ties_known.right_node = left_out.other_birth
     where
-        edges.known_landing_number > {{ run_value('published_landing_high_water') }}
+        ties_known.known_landing_number > {{ run_value('published_landing_high_water') }}
         and served.component_id in (select moved.component_id from moved where moved.profile_before is not null)
 
 ),
@@ -179,6 +210,7 @@ ties as (
             partition by mine.profile_id, both_ways.component_id
             order by
                 case when theirs.profile_id is null then 1 else 0 end,
+                both_ways.likeliness,
                 both_ways.known_landing_number,
                 both_ways.left_node,
                 both_ways.right_node
@@ -201,7 +233,8 @@ firsts as (
         new_edges.event_id,
         row_number() over (
             partition by new_edges.component_id
-            order by new_edges.known_landing_number, new_edges.left_node, new_edges.right_node
+            order by
+                new_edges.likeliness, new_edges.known_landing_number, new_edges.left_node, new_edges.right_node
         ) as nth
     from new_edges
 
@@ -283,7 +316,9 @@ changes as (
             -- What stands in the seed has no number.
             when weighed.label_number is not null then cast(nullif(weighed.label_number, 0) as {{ dbt.type_string() }})
             when current_run.rules_changed then ties.event_id
-            else coalesce(ties.event_id, firsts.event_id)
+            -- A tie that is merely likely has no event.
+            when ties.source is not null then ties.event_id
+            else firsts.event_id
         end as event_id
     from weighed
     cross join current_run

@@ -6,17 +6,28 @@
 
 -- depends_on: {{ ref('fct_identity_edges') }}
 -- depends_on: {{ ref('int_identity_labels') }}
+-- depends_on: {{ ref('int_match_edges') }}
 -- depends_on: {{ ref('int_current_run') }}
 {% set joins -%}
     select labels.left_node, labels.right_node from {{ ref('int_identity_labels') }} as labels
     where labels.kind = 'join' and labels.is_in_force
 {%- endset %}
-{#- Components that hung together by a label that was taken back: solved anew from all their edges. -#}
+{%- set likely -%}
+    select matches.left_node, matches.right_node from {{ ref('int_match_edges') }} as matches
+    where matches.is_in_force
+{%- endset %}
+{#- Components that hung together by a label that was taken back, or by what is no longer likely: solved
+    anew from all their edges. -#}
 {%- set dissolved -%}
     select known.component_id from {{ this }} as known
     where known.node in (
         select labels.left_node from {{ ref('int_identity_labels') }} as labels
         where labels.kind = 'join' and not labels.is_in_force
+        union all
+        select matches.left_node from {{ ref('int_match_edges') }} as matches
+        where
+            not matches.is_in_force
+            and matches.last_landing_number > {{ run_value('published_landing_high_water') }}
     )
 {%- endset %}
 {%- set edges -%}
@@ -46,6 +57,12 @@
                 or edges.left_node in (select loose.node from loose)
             )
         union all
+        {{ likely }}
+            and (
+                matches.last_landing_number > {{ run_value('published_landing_high_water') }}
+                or matches.left_node in (select loose.node from loose)
+            )
+        union all
         {{ joins }}
     )
 
@@ -58,6 +75,8 @@
     {%- else -%}
     select edges.left_node, edges.right_node from {{ ref('fct_identity_edges') }} as edges
     where edges.blocked_by is null
+    union all
+    {{ likely }}
     union all
     {{ joins }}
     {%- endif -%}

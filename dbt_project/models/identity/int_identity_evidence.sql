@@ -19,6 +19,13 @@ edges as (
 
 ),
 
+matches as (
+
+    select * from {{ ref('int_match_edges') }}
+    where is_in_force
+
+),
+
 names as (
 
     select * from {{ ref('int_identifier_names') }}
@@ -45,6 +52,24 @@ select
     cast(null as {{ dbt.type_string() }}) as surname
 from edges
 inner join components on edges.left_node = components.node
+inner join conflicts on components.component_id = conflicts.component_id
+
+union all
+
+-- Nobody has seen these two together, so no moment tells when.
+select
+    components.component_id,
+    'seen' as kind,
+    matches.left_node,
+    matches.right_node,
+    matches.weakness,
+    false as is_asserted,
+    cast(null as {{ dbt.type_timestamp() }}) as first_occurred_at,
+    cast(null as {{ dbt.type_bigint() }}) as label_number,
+    cast(null as {{ dbt.type_string() }}) as given_name,
+    cast(null as {{ dbt.type_string() }}) as surname
+from matches
+inner join components on matches.left_node = components.node
 inner join conflicts on components.component_id = conflicts.component_id
 
 union all

@@ -18,6 +18,12 @@ edges as (
 
 ),
 
+matches as (
+
+    select * from {{ ref('int_match_edges') }}
+
+),
+
 births as (
 
     select * from {{ ref('identifier_births') }}
@@ -58,6 +64,17 @@ touched_nodes as (
 
     union distinct
 
+    {% for end in ['left_node', 'right_node'] -%}
+    select matches.{{ end }} as node
+    from matches
+    cross join current_run
+    where
+        matches.last_landing_number > current_run.published_landing_high_water
+        or current_run.everything_changed
+
+    union distinct
+
+    {% endfor -%}
     select identifiers.node
     from births
     inner join identifiers on births.birth = identifiers.birth

@@ -1,0 +1,180 @@
+"""What a run proposes by the models that have been trained: pairs, and what becomes of each.
+
+Belongs here: which pairs have to be looked at again since the last published run, the verdict of a
+model's thresholds, and letting go of what is proposed no more. Does not belong here: a pair's
+probability (`scoring`), learning (a run never does), reading any table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdp.config.matching import MatchingModel, load_matching
+from cdp.config.matching_parameters import load_parameters
+from cdp.identity.matching.preparing import NODE
+from cdp.identity.matching.scoring import candidates, crowded
+from cdp.warehouse.settings import Settings
+
+FIRST_LANDING = "first_landing_number"
+
+ACCEPT, REVIEW, WITHDRAWN = "accept", "review", "withdrawn"
+
+SCHEMA = pa.schema(
+    [
+        ("candidate_key", pa.string()),
+        ("matching_model", pa.string()),
+        ("left_node", pa.int64()),
+        ("right_node", pa.int64()),
+        ("probability", pa.float64()),
+        ("match_weight", pa.float64()),
+        ("waterfall", pa.string()),
+        ("decision", pa.string()),
+        ("last_landing_number", pa.int64()),
+    ]
+)
+"""Grain: one row per pair of nodes (`left_node` the lesser) and matching model. `decision` is
+`accept` or `review` by the model's thresholds; a pair that was accepted and is no more has a row
+`withdrawn`. `last_landing_number` is of the newest record of either node; of what was withdrawn, of
+the newest row that had landed then."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with what it has learned."""
+
+    model: MatchingModel
+    parameters: Mapping[str, Any]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources whose records it compares."""
+        return self.model.sources
+
+
+def configured(settings: Settings) -> list[Trained]:
+    """The models of a deployment that have been trained, by name.
+
+    Raises:
+        ConfigError: a declaration is wrong, or parameters are of another model.
+    """
+    models = load_matching(settings)
+    learned = load_parameters(settings, models)
+    return [Trained(models[name], learned[name].parameters) for name in sorted(learned)]
+
+
+def columns_needed(trained: Iterable[Trained]) -> list[str]:
+    """The columns of records that the models read."""
+    attributes = {name for each in trained for name in each.model.read_attributes()}
+    return [NODE, "source", *sorted(attributes), FIRST_LANDING]
+
+
+def proposals(
+    records: pa.Table,
+    trained: Sequence[Trained],
+    known: pa.Table | None = None,
+    *,
+    since: int = 0,
+    through: int = 0,
+) -> pa.Table:
+    """What is to be written, so that with what is known it says what all records say.
+
+    Records are only ever added, so a pair can change only where one of its nodes has a new record,
+    or where a value has come to be shared by too many.
+
+    Args:
+        records: every record of the models' sources, with the `columns_needed`.
+        known: what runs before have proposed (`SCHEMA`); None where everything is worked out anew.
+        since: the landing number that the last published run had seen.
+        through: the newest landing number that this run sees.
+
+    Returns:
+        A table of `SCHEMA`: rows that are new, or in place of known ones of their key.
+    """
+    rows = [
+        row
+        for each in trained
+        for row in (
+            _found(records, each, None)
+            if known is None
+            else _changed(records, each, known, since, through)
+        )
+    ]
+    columns = {field.name: [row.get(field.name) for row in rows] for field in SCHEMA}
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _changed(
+    records: pa.Table, trained: Trained, known: pa.Table, since: int, through: int
+) -> Iterator[dict[str, Any]]:
+    ours = _of_sources(records, trained)
+    is_new = pc.greater(ours[FIRST_LANDING], since)
+    changed = set(ours.filter(is_new)[NODE].to_pylist())
+    if not changed:
+        return
+    before = ours.filter(pc.invert(is_new))
+    same = crowded(ours, trained.model) == crowded(before, trained.model)
+    only = changed if same else None
+    found = list(_found(ours, trained, only))
+    yield from found
+    yield from _let_go(found, trained, known, only, through)
+
+
+def _of_sources(records: pa.Table, trained: Trained) -> pa.Table:
+    sources = pa.array(trained.sources, pa.string())
+    return records.filter(pc.is_in(records["source"], sources))
+
+
+def _found(
+    records: pa.Table, trained: Trained, only: Collection[int] | None
+) -> Iterator[dict[str, Any]]:
+    model, ours = trained.model, _of_sources(records, trained)
+    found = candidates(ours, model, trained.parameters, only)
+    if not found.num_rows:
+        return
+    newest = ours.group_by(NODE).aggregate([(FIRST_LANDING, "max")])
+    landed = dict(
+        zip(newest[NODE].to_pylist(), newest[f"{FIRST_LANDING}_max"].to_pylist(), strict=True)
+    )
+    for row in found.to_pylist():
+        left, right = row["left_node"], row["right_node"]
+        yield {
+            **row,
+            "candidate_key": _key(model.name, left, right),
+            "matching_model": model.name,
+            "decision": ACCEPT if row["probability"] >= model.accept else REVIEW,
+            "last_landing_number": max(landed[left], landed[right]),
+        }
+
+
+def _let_go(
+    found: Iterable[Mapping[str, Any]],
+    trained: Trained,
+    known: pa.Table,
+    only: Collection[int] | None,
+    through: int,
+) -> Iterator[dict[str, Any]]:
+    """What was proposed and is no more. A pair that was accepted and is now up for review has two
+    rows: its own, and one that lets go."""
+    now = {row["candidate_key"]: row["decision"] for row in found}
+    columns = [field.name for field in SCHEMA if field.name != "waterfall"]
+    ours = known.select(columns).filter(pc.equal(known["matching_model"], trained.model.name))
+    for row in ours.to_pylist():
+        left, right = row["left_node"], row["right_node"]
+        looked_at = only is None or left in only or right in only
+        if row["decision"] == WITHDRAWN or not looked_at:
+            continue
+        key = _key(trained.model.name, left, right)
+        gone = {**row, "decision": WITHDRAWN, "last_landing_number": through}
+        if key not in now:
+            yield gone
+        elif row["decision"] == ACCEPT and now[key] != ACCEPT:
+            yield {**gone, "candidate_key": f"{key}:{WITHDRAWN}"}
+
+
+def _key(model: str, left: int, right: int) -> str:
+    return f"{model}:{left}:{right}"
