@@ -7,6 +7,8 @@ Belongs here: the file and its reader. Does not belong here: what matching makes
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -17,6 +19,7 @@ from cdp import schemas
 from cdp.config.matching import ATTRIBUTES, FILE, KINDS, MatchingModel, load_matching, read_matching
 from cdp.config.matching_terms import CUTS, DERIVATIONS, Cut, Derivation, read_cut, read_derivation
 from cdp.config.yaml_text import ConfigError, parse_yaml
+from cdp.warehouse.model_catalogue import load_catalogue
 from cdp.warehouse.settings import PROJECT_ROOT, load_settings
 
 RIGHT = """matching:
@@ -192,3 +195,31 @@ def test_every_derivation_that_is_told_can_be_declared(how: str) -> None:
 def test_every_cut_that_is_told_can_be_declared(how: str) -> None:
     sign = 1 if how.startswith("first") else -1
     assert read_cut(f"{how.replace('N', '4')} email") == Cut("email", 4 * sign)
+
+
+def test_records_bring_whatever_a_model_may_name() -> None:
+    """And every version of a contact tells it."""
+    catalogue = load_catalogue(PROJECT_ROOT / "dbt_project")
+    records = set(catalogue["identity", "int_match_records"].columns)
+    assert records - {"node", "source", "first_landing_number"} == set(ATTRIBUTES)
+    assert set(ATTRIBUTES) <= set(catalogue["staging", "int_contact_versions"].columns)
+
+
+def test_without_a_model_splink_is_not_loaded(tmp_path: Path) -> None:
+    """What a run asks of matching in a deployment that declares none."""
+    asked = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from cdp.identity.matching.proposing import configured\n"
+        "from cdp.warehouse.settings import load_settings\n"
+        "assert configured(load_settings(home=Path(sys.argv[1]))) == []\n"
+        "assert 'splink' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked, str(tmp_path)],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
