@@ -44,10 +44,11 @@ def solve_components(nodes: pa.Table, evidence: pa.Table, rules: Rules) -> pa.Ta
     Args:
         nodes: `node` BIGINT, `component_id` BIGINT, `identifier_type` and `identifier_value` text.
         evidence: everything else that is known of those components, one row each: `component_id`,
-            `kind` text, `left_node`, `right_node`, and by kind: of an edge (`seen`) `weakness`
-            BIGINT, `is_asserted` BOOLEAN, `first_occurred_at` TIMESTAMP (UTC); of a label (`join`,
-            `split`; `trust` and `distrust` of `left_node` alone) `label_number` BIGINT; of a name
-            beside `left_node` (`name`) `given_name` and `surname` text.
+            `kind` text, `left_node`, `right_node`, and by kind: of an edge (`seen`, or `likely` by
+            matching) `weakness` BIGINT, `is_asserted` BOOLEAN, `first_occurred_at` TIMESTAMP (UTC);
+            of a label (`join`, `split`; `trust` and `distrust` of `left_node` alone)
+            `label_number` BIGINT; of a name beside `left_node` (`name`) `given_name` and `surname`
+            text.
 
     Returns:
         A table of `SCHEMA`.
@@ -77,6 +78,8 @@ def _components(nodes: pa.Table, evidence: pa.Table) -> Iterator[tuple[int, Comp
     for row in evidence.filter(pc.invert(seen)).to_pylist():
         number, left, right = row["component_id"], row["left_node"], row["right_node"]
         match row["kind"]:
+            case "likely":
+                edges[number].append(Edge(left, right, row["weakness"], None, is_likely=True))
             case "name":
                 names[number][left].add(Name(row["given_name"], row["surname"]))
             case "trust" | "distrust" as kind:

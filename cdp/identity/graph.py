@@ -21,13 +21,14 @@ class Identifier:
 
 @dataclass(frozen=True)
 class Edge:
-    """Two identifiers seen together.
+    """Two identifiers seen together, or likely one person's.
 
     Attributes:
         left, right: births of the two.
         weakness: less for stronger evidence; edges of one weakness are one class.
         first_occurred_at: when they were first seen together (naive UTC); None if no row says.
         is_asserted: a source itself says that the two are one (an alias, merged accounts).
+        is_likely: no row has told them together; matching finds that they are likely one person's.
     """
 
     left: int
@@ -35,6 +36,7 @@ class Edge:
     weakness: int
     first_occurred_at: datetime | None
     is_asserted: bool = False
+    is_likely: bool = False
 
 
 @dataclass(frozen=True)

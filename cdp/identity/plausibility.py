@@ -70,6 +70,8 @@ def stars(values: Collection[int], component: Component, signs: Signs) -> list[F
     """What would be found, were all that one value stands beside one person."""
     beside: dict[int, set[int]] = {node: set() for node in values}
     for edge in component.edges:
+        if edge.is_likely:
+            continue
         for node, other in ((edge.left, edge.right), (edge.right, edge.left)):
             if node in beside:
                 beside[node].add(other)

@@ -270,6 +270,9 @@ def _nobodys(component: Component, believed: Union, rules: Rules) -> set[int]:
         if rule.max_values is not None:
             beside[node] = Counter()
     for edge in component.edges:
+        # What is merely likely must not take away what rows have told.
+        if edge.is_likely:
+            continue
         for node, other in ((edge.left, edge.right), (edge.right, edge.left)):
             if node not in people and node not in beside:
                 continue

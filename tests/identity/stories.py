@@ -27,6 +27,11 @@ def seen(
     return Edge(left, right, weakness, at, said)
 
 
+def likely(left: int, right: int) -> Edge:
+    """Two identifiers that nobody has seen together, and that are likely one person's."""
+    return Edge(left, right, 1_000_000, None, is_likely=True)
+
+
 def solved(
     known: dict[int, Identifier],
     edges: list[Edge],

@@ -7,7 +7,7 @@ from datetime import timedelta
 from cdp.identity.graph import Label
 from cdp.identity.plausibility import Finding
 from cdp.identity.rules import Rules, Signs, TypeRule
-from tests.identity.stories import identifiers, left_out, people, seen, solved
+from tests.identity.stories import identifiers, left_out, likely, people, seen, solved
 
 RULES = Rules(
     {
@@ -72,6 +72,28 @@ def test_a_person_may_say_that_a_value_tells_somebody_or_nobody() -> None:
     assert people(solved(known, edges, RULES, verdicts={1: True})) == [[1, 2, 5], [3], [4]]
     alone = solved(known, edges[:1], RULES, verdicts={1: False})
     assert left_out(alone) == {(1, 2): "bad_value"}
+
+
+# --- what is merely likely ---
+
+
+def test_what_is_likely_gives_way_to_a_split_and_to_what_rows_have_told() -> None:
+    known = identifiers("crm_id c", "crm_id d", "email e", "user_id u", "user_id v")
+    edges = [seen(1, 3), seen(2, 4), seen(3, 5), likely(1, 2)]
+    apart = solved(known, edges, RULES)
+    assert people(apart) == [[1, 3, 5], [2, 4]]
+    assert left_out(apart) == {(1, 2): "limit:user_id"}
+    parted = solved(known, [seen(1, 3), likely(1, 2)], RULES, (Label(1, "split", 2, 3),))
+    assert people(parted) == [[1, 3], [2], [4], [5]]
+    assert left_out(parted) == {(1, 2): "split"}
+
+
+def test_what_is_likely_takes_nothing_away_from_a_value_that_rows_have_told() -> None:
+    """However many people are likely the one of an e-mail address, it stays what it is."""
+    known = identifiers("email e", "user_id a", "user_id b", "user_id c", "user_id d")
+    told = solved(known, [seen(1, 2), likely(1, 3), likely(1, 4), likely(1, 5)], RULES)
+    assert people(told) == [[1, 2], [3], [4], [5]]
+    assert set(left_out(told).values()) == {"limit:user_id"}
 
 
 # --- limits ---

@@ -43,6 +43,10 @@ SCHEMA = pa.schema(
 the newest row that had landed then."""
 
 
+KNOWN = [field.name for field in SCHEMA if field.name != "waterfall"]
+"""What is needed of candidates that are known."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """A model with what it has learned."""
@@ -88,13 +92,18 @@ def proposals(
 
     Args:
         records: every record of the models' sources, with the `columns_needed`.
-        known: what runs before have proposed (`SCHEMA`); None where everything is worked out anew.
+        known: what runs before have proposed, its columns `KNOWN`; None where everything is worked
+            out anew.
         since: the landing number that the last published run had seen.
         through: the newest landing number that this run sees.
 
     Returns:
         A table of `SCHEMA`: rows that are new, or in place of known ones of their key.
     """
+    records = _in_whole_numbers(records, NODE, FIRST_LANDING)
+    if known is not None:
+        numbers = ("left_node", "right_node", "last_landing_number")
+        known = _in_whole_numbers(known.select(KNOWN), *numbers)
     rows = [
         row
         for each in trained
@@ -122,6 +131,14 @@ def _changed(
     found = list(_found(ours, trained, only))
     yield from found
     yield from _let_go(found, trained, known, only, through)
+
+
+def _in_whole_numbers(table: pa.Table, *columns: str) -> pa.Table:
+    """The table with these columns as BIGINT, which some engines hand over as decimals."""
+    for name in columns:
+        index = table.column_names.index(name)
+        table = table.set_column(index, name, table[name].cast(pa.int64()))
+    return table
 
 
 def _of_sources(records: pa.Table, trained: Trained) -> pa.Table:
@@ -161,8 +178,7 @@ def _let_go(
     """What was proposed and is no more. A pair that was accepted and is now up for review has two
     rows: its own, and one that lets go."""
     now = {row["candidate_key"]: row["decision"] for row in found}
-    columns = [field.name for field in SCHEMA if field.name != "waterfall"]
-    ours = known.select(columns).filter(pc.equal(known["matching_model"], trained.model.name))
+    ours = known.filter(pc.equal(known["matching_model"], trained.model.name))
     for row in ours.to_pylist():
         left, right = row["left_node"], row["right_node"]
         looked_at = only is None or left in only or right in only

@@ -59,7 +59,7 @@ union all
 -- Nobody has seen these two together, so no moment tells when.
 select
     components.component_id,
-    'seen' as kind,
+    'likely' as kind,
     matches.left_node,
     matches.right_node,
     matches.weakness,

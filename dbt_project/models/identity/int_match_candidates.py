@@ -1,6 +1,6 @@
 """One row per pair of identifiers and matching model: how likely they are one person, and why."""
 
-from cdp.identity.matching.proposing import SCHEMA, columns_needed, configured, proposals
+from cdp.identity.matching.proposing import KNOWN, SCHEMA, columns_needed, configured, proposals
 from cdp.warehouse.building import settings_of_build
 from cdp.warehouse.engines import frames
 
@@ -20,7 +20,7 @@ def model(dbt, session):
     told = records.filter(f"source in ({sources})").select(*columns_needed(trained)).arrow()
     if not dbt.is_incremental:
         return run.written(proposals(told, trained))
-    known = frames.of_table(session, dbt.this).arrow()
+    known = frames.of_table(session, dbt.this).select(*KNOWN).arrow()
     since = run.value("published_landing_high_water")
     through = run.value("landing_high_water")
     return run.written(proposals(told, trained, known, since=int(since), through=int(through)))

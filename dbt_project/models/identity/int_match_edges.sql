@@ -57,7 +57,7 @@ select
     pairs.left_node,
     pairs.right_node,
     -- Weaker than anything that was seen, whatever its types; what is surest is lost last.
-    1000000 + cast(floor((1 - pairs.probability) * 1000) as {{ dbt.type_int() }}) as weakness,
+    1000000 + cast(floor((1 - pairs.probability) * 100) as {{ dbt.type_int() }}) as weakness,
     'match:' || pairs.matching_model as source,
     pairs.probability,
     pairs.decision = 'accept' as is_in_force,
