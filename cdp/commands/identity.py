@@ -232,6 +232,26 @@ app.command("train")(matching.train)
 app.command("candidates")(matching.candidates)
 
 
+@app.command()
+def diff(
+    rules: Annotated[
+        list[Path],
+        typer.Option(
+            help="A file of rules, called as its seed (such as identifier_types.csv), or a folder "
+            "of such files; may be given several times."
+        ),
+    ],
+    limit: Annotated[int, typer.Option(min=0, help="How many examples of each kind.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show what rules of identity would change, before they count; computed in a copy."""
+    from cdp.commands.rule_change_report import tell_rule_change
+    from cdp.commands.trying_rules import try_rules
+
+    change, tried = try_rules(load_settings(), rules, limit)
+    tell_rule_change(change, tried, as_json=as_json)
+
+
 def _put_on(
     kind: Kind,
     texts: tuple[str, ...],

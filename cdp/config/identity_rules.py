@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -137,7 +137,10 @@ class IdentityRules:
 
 
 def load_identity_rules(
-    settings: Settings, sources: Collection[str] = (), id_types: Collection[str] = ()
+    settings: Settings,
+    sources: Collection[str] = (),
+    id_types: Collection[str] = (),
+    instead: Mapping[str, Path] | None = None,
 ) -> IdentityRules:
     """Read the seeds: those beside the configuration, and the shipped ones for the rest.
 
@@ -145,35 +148,44 @@ def load_identity_rules(
         sources: names of the declared sources, among which a scope's must be where the seed of
             scopes is the deployment's own.
         id_types: types of the ids that sources are declared to give their customers and contacts.
+        instead: files to read in place of seeds, by the seeds' names.
 
     Raises:
         ConfigError: a row is wrong; says the file, the line, what was found and what is allowed.
     """
-    types = _once(settings, "identifier_types", IdentifierType, "identifier_type")
+
+    def place(name: str) -> Path:
+        return (instead or {}).get(name) or seed_of(settings, name)
+
+    types = _once(place("identifier_types"), IdentifierType, "identifier_type")
     names = [row.identifier_type for _, row in types]
     if ANY_TYPE not in names:
-        path = seed_of(settings, "identifier_types")
-        raise ConfigError(path, 1, f"expected a row '{ANY_TYPE}' for the types that are not named")
-    signs = _once(settings, "identity_signs", Sign, "sign")
+        raise ConfigError(
+            place("identifier_types"),
+            1,
+            f"expected a row '{ANY_TYPE}' for the types that are not named",
+        )
+    signs = _once(place("identity_signs"), Sign, "sign")
     told = {row.sign for _, row in signs if row.allowed is not None}
     if len(told & {"given_names", "surnames"}) == 1:
         raise ConfigError(
-            seed_of(settings, "identity_signs"),
+            place("identity_signs"),
             1,
             "given_names and surnames are one sign; expected both or neither",
         )
-    scopes = _once(settings, "identity_scopes", Scope, "source")
-    path = seed_of(settings, "identity_scopes")
+    path = place("identity_scopes")
+    scopes = _once(path, Scope, "source")
+    is_own = path.parent == settings.config / "seeds" or "identity_scopes" in (instead or {})
     for line, scope in scopes:
-        if sources and path.parent == settings.config / "seeds" and scope.source not in sources:
+        if sources and is_own and scope.source not in sources:
             raise ConfigError(path, line, f"no source is called '{scope.source}'", sources)
     return IdentityRules(
         tuple(row for _, row in types),
-        tuple(_blocked(settings, {*names, *id_types})),
+        tuple(_blocked(place("blocked_values"), {*names, *id_types})),
         tuple(row for _, row in signs),
         tuple(row for _, row in scopes),
-        tuple(_labels(settings, {*names, *id_types})),
-        tuple(_misspelt(settings, types, id_types)),
+        tuple(_labels(place("identity_labels"), {*names, *id_types})),
+        tuple(_misspelt(place("identifier_types"), types, id_types)),
     )
 
 
@@ -204,8 +216,7 @@ def seed_of(settings: Settings, name: str) -> Path:
 _SHIPPED = PROJECT_ROOT / "dbt_project" / "seeds"
 
 
-def _blocked(settings: Settings, known: Collection[str]) -> Iterator[BlockedValue]:
-    path = seed_of(settings, "blocked_values")
+def _blocked(path: Path, known: Collection[str]) -> Iterator[BlockedValue]:
     found: dict[tuple[str | None, ...], int] = {}
     for line, row in _rows(path, BlockedValue):
         if row.identifier_type != ANY_TYPE:
@@ -217,8 +228,7 @@ def _blocked(settings: Settings, known: Collection[str]) -> Iterator[BlockedValu
         yield row
 
 
-def _labels(settings: Settings, known: Collection[str]) -> Iterator[LabelRow]:
-    path = seed_of(settings, "identity_labels")
+def _labels(path: Path, known: Collection[str]) -> Iterator[LabelRow]:
     try:
         rows, problems = read_label_rows(path)
     except NoLabels as error:
@@ -240,10 +250,9 @@ def normalisers(settings: Settings) -> dict[str, str]:
 
 
 def _misspelt(
-    settings: Settings, types: Collection[tuple[int, IdentifierType]], id_types: Collection[str]
+    path: Path, types: Collection[tuple[int, IdentifierType]], id_types: Collection[str]
 ) -> Iterator[str]:
     """Types that nobody is declared to bring and that look like one which somebody brings."""
-    path = seed_of(settings, "identifier_types")
     shipped = _rows(_SHIPPED / "identifier_types.csv", IdentifierType)
     known = {*OWN_TYPES, *id_types, *(row.identifier_type for _, row in shipped)}
     for line, row in types:
@@ -255,9 +264,8 @@ def _misspelt(
             )
 
 
-def _once(settings: Settings, name: str, kind: type[Row], key: str) -> list[tuple[int, Row]]:
+def _once(path: Path, kind: type[Row], key: str) -> list[tuple[int, Row]]:
     """The rows of a seed with their lines, no two of one key."""
-    path = seed_of(settings, name)
     found: dict[object, int] = {}
     rows = []
     for line, row in _rows(path, kind):

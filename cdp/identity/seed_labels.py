@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from cdp.config.identity_rules import ANY_TYPE, normalisers, seed_of
 from cdp.identity.identifiers import Identifier
@@ -34,13 +35,16 @@ class SeedLabels:
     problems: tuple[tuple[int, str], ...]
 
 
-def seed_labels(settings: Settings) -> SeedLabels:
+def seed_labels(settings: Settings, instead: Path | None = None) -> SeedLabels:
     """Read the seed.
+
+    Args:
+        instead: a file to read in its place.
 
     Raises:
         WrongFile: it has other columns, or is no CSV in UTF-8.
     """
-    path = seed_of(settings, SEED)
+    path = instead or seed_of(settings, SEED)
     rows, problems = read_labels(path)
     spell = _Speller(settings)
     standing = Standing()

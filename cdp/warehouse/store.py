@@ -189,6 +189,20 @@ def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Ite
     Raises:
         WarehouseBusy: it was held by another run for all that time.
     """
+    with held_warehouse(settings, wait_seconds) as until, _opened(settings, until) as warehouse:
+        yield warehouse
+
+
+@contextmanager
+def held_warehouse(settings: Settings, wait_seconds: float | None = None) -> Iterator[float]:
+    """Keep every other run from the warehouse without opening it; see `open_warehouse`.
+
+    Yields:
+        until when (`time.monotonic`) whoever asked would wait.
+
+    Raises:
+        WarehouseBusy: it was held by another run for all that time.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     wait = settings.lock_wait_seconds if wait_seconds is None else wait_seconds
     until = time.monotonic() + wait
@@ -203,8 +217,7 @@ def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Ite
             raise WarehouseBusy(_busy(wait, _holder(settings))) from error
         try:
             _say_who_holds(settings)
-            with _opened(settings, until) as warehouse:
-                yield warehouse
+            yield until
         finally:
             _holder_file(settings).unlink(missing_ok=True)
             lock.release()

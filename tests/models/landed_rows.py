@@ -23,7 +23,7 @@ from cdp.generation import generate
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import begin_run, finish_run
 from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
-from cdp.warehouse.store import open_warehouse
+from cdp.warehouse.store import Warehouse, open_warehouse
 from ingestion.promotion import ensure_tables
 
 AS_OF = datetime(2026, 6, 30, 12)
@@ -173,37 +173,33 @@ class Landed:
         publish: bool = True,
         full_refresh: bool = False,
         through: str | None = None,
+        stages: Sequence[str] = (),
+        name: str | None = None,
     ) -> None:
         """Land the rows in their order, build identity, and publish or not.
 
-        A run `through` a model was killed once that had been built.
+        A run `through` a model was killed once that had been built. One of `stages` builds those
+        whole instead.
         """
         settings = self.settings
         models = Models(settings, generate(settings))
         self.runs += 1
         with open_warehouse(settings) as warehouse:
-            run = begin_run(warehouse, f"run-{self.runs}", "test")
-            for source in ("web", "shop", "crm"):
-                ensure_tables(source, warehouse)
-                number = [n for n, row in enumerate(rows, self.landed + 1) if row.source == source]
-                mine = [row for row in rows if row.source == source]
-                if mine:
-                    table = _envelopes(mine, number)
-                    with warehouse.desk() as cursor:
-                        cursor.register("fresh_rows", table)
-                        cursor.execute(f"INSERT INTO raw.{source} BY NAME FROM fresh_rows")
-                        cursor.unregister("fresh_rows")
-            self.landed += len(rows)
+            run = begin_run(warehouse, name or f"run-{self.runs}", "test")
+            self.lay(warehouse, rows)
             if self.runs == 1:
                 models.manifest()
                 models.seed()
-            models.build(
-                warehouse,
-                run,
-                "identity",
-                select=[f"+{through or 'tag:identity'}"],
-                full_refresh=full_refresh,
-            )
+            for stage in stages:
+                models.build(warehouse, run, stage, full_refresh=full_refresh)
+            if not stages:
+                models.build(
+                    warehouse,
+                    run,
+                    "identity",
+                    select=[f"+{through or 'tag:identity'}"],
+                    full_refresh=full_refresh,
+                )
             if publish:
                 warehouse.execute(
                     "UPDATE governance.runs SET status = 'published', landing_high_water = "
@@ -218,6 +214,20 @@ class Landed:
         with open_warehouse(self.settings):
             Models(self.settings, generate(self.settings)).seed()
         self.run(rows, full_refresh=True)
+
+    def lay(self, warehouse: Warehouse, rows: Sequence[Row]) -> None:
+        """Land the rows in their order, and nothing else."""
+        for source in ("web", "shop", "crm"):
+            ensure_tables(source, warehouse)
+            number = [n for n, row in enumerate(rows, self.landed + 1) if row.source == source]
+            mine = [row for row in rows if row.source == source]
+            if mine:
+                table = _envelopes(mine, number)
+                with warehouse.desk() as cursor:
+                    cursor.register("fresh_rows", table)
+                    cursor.execute(f"INSERT INTO raw.{source} BY NAME FROM fresh_rows")
+                    cursor.unregister("fresh_rows")
+        self.landed += len(rows)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with open_warehouse(self.settings) as warehouse:
