@@ -60,8 +60,19 @@ def copy_of(landed: Landed, home: Path) -> Landed:
     return Landed(home, landed.runs, landed.landed, landed.settings.model_copy(update=place))
 
 
+@pytest.fixture(scope="module")
+def joined(landed: Landed) -> tuple[str, str]:
+    """The user ids of two people, which a label of the rules joins."""
+    (one,), (other,) = landed.rows(
+        "SELECT min(identifier_value) FROM identity.dim_identifiers "
+        "WHERE identifier_type = 'user_id' AND identifier_value LIKE 'w%' "
+        "GROUP BY split_part(identifier_value, '-', 1) ORDER BY min(birth) LIMIT 2"
+    )
+    return one, other
+
+
 @pytest.fixture
-def rules(tmp_path: Path) -> Path:
+def rules(joined: tuple[str, str], tmp_path: Path) -> Path:
     """Rules of every kind, each of which moves somebody."""
     folder = tmp_path / "rules"
     folder.mkdir()
@@ -75,6 +86,12 @@ def rules(tmp_path: Path) -> Path:
     signs = _edited("identity_signs.csv", "sign")
     signs["identifiers"]["allowed"] = "9"
     _write(folder / "identity_signs.csv", signs.values())
+    # Contacts of the CRM told people by their names so far.
+    scopes = [{"source": "shop", "scope": "people", "min_name_parts": "2"}]
+    _write(folder / "identity_scopes.csv", scopes)
+    label = {"kind": "join", "left_type": "user_id", "left_value": joined[0]}
+    label |= {"right_type": "user_id", "right_value": joined[1], "author": "ada", "reason": "so"}
+    _write(folder / "identity_labels.csv", [label])
     return folder
 
 
@@ -208,7 +225,7 @@ def real_change(before: State, after: State) -> dict[str, Any]:
 
 
 def test_what_is_told_is_what_a_run_makes_of_it(
-    landed: Landed, rules: Path, tmp_path: Path
+    landed: Landed, rules: Path, joined: tuple[str, str], tmp_path: Path
 ) -> None:
     files = files_of(landed)
     told = told_by(landed, "--rules", str(rules), "--limit", "10000")
@@ -225,6 +242,15 @@ def test_what_is_told_is_what_a_run_makes_of_it(
     real.run(full_refresh=True, stages=WHOLE, name="under-other-rules")
     after = State(real)
     change = real_change(before, after)
+    ends = [
+        birth
+        for (birth,) in real.rows(
+            "SELECT birth FROM identity.dim_identifiers "
+            f"WHERE identifier_type = 'user_id' AND identifier_value IN {joined}"
+        )
+    ]
+    assert len({before.owner[each] for each in ends}) == 2
+    assert len({after.owner[each] for each in ends}) == 1
 
     told["merge_examples"] = {each["profile_id"]: each["of"] for each in told["merge_examples"]}
     told["split_examples"] = {each["profile_id"]: each["into"] for each in told["split_examples"]}
@@ -295,7 +321,10 @@ def test_the_page_on_trying_a_rule_works_as_it_stands(landed: Landed, tmp_path: 
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("What identifier_types.csv would change of run 1, as of 2026-06-")
-    assert "early_birds" in done.stdout
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert any(re.match(r"limit:email \d+ [1-9]\d*$", line) for line in lines), done.stdout
+    assert any(re.match(r"(\d+) becomes \1, \d+", line) for line in lines), done.stdout
+    assert any(line.startswith("early_birds ") for line in lines), done.stdout
     assert (SHIPPED / "identifier_types.csv").read_text() != (
         tmp_path / "tried" / "identifier_types.csv"
     ).read_text()
@@ -308,6 +337,18 @@ def environment(landed: Landed) -> dict[str, str]:
         "CDP_CONFIG": str(landed.settings.config),
         "CDP_DEFAULT_COUNTRY": "DE",
     }
+
+
+def test_where_more_than_rules_has_changed_it_is_said(landed: Landed, tmp_path: Path) -> None:
+    edited = copy_of(landed, tmp_path / "edited")
+    definition = edited.settings.config / "segments" / "early_birds.yml"
+    definition.write_text(SEGMENT.replace(">= 1", ">= 3"), encoding="utf-8")
+    told = told_by(edited, "--rules", str(SHIPPED / "identity_signs.csv"))
+    assert (told["only_rules"], told["differs"]) == (False, True)
+    assert (told["moved"], told["changed"], told["left_out_anew"]) == (0, 0, 0)
+    (birds,) = [each for each in told["segments"] if each["segment"] == "early_birds"]
+    assert birds["left"] == birds["before"] - birds["after"] > 0
+    assert birds["entered"] == 0
 
 
 def test_a_process_that_is_ended_leaves_nothing_and_a_killed_one_nothing_for_long(
