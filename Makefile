@@ -11,7 +11,7 @@ PYTHON_WANTED := >=3.11,<3.14
 DEMO_ARGS = $(if $(PEOPLE),--people $(PEOPLE)) $(if $(DAYS),--days $(DAYS)) \
 	$(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: help demo test test-kill test-engines test-any-input dev bench docs reference docs-serve lint format lock env engines clean
+.PHONY: help demo test test-kill test-engines test-any-input test-identity dev bench docs reference docs-serve lint format lock env engines clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -34,6 +34,10 @@ dev: .venv/ready ## Open Dagster's UI with the demo shop loaded, or with what ha
 
 test-any-input: .venv/ready ## Run the property tests on many thousands of generated inputs
 	@$(BIN)/python -m pytest tests/ingestion/test_any_input.py --hypothesis-profile sweep $(ARGS)
+
+test-identity: .venv/ready ## Run the property tests of who is who on many histories; takes hours
+	@$(BIN)/python -m pytest tests/identity/test_against_an_oracle.py tests/models/test_identity_any_history.py \
+		--hypothesis-profile sweep $(ARGS)
 
 bench: .venv/ready ## Measure, side by side with a peer; results go to benchmarks/results/
 	@$(BIN)/python -m benchmarks $(ARGS)

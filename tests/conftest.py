@@ -25,7 +25,8 @@ pytest_plugins = [
 ]
 
 hypothesis.settings.register_profile("sweep", max_examples=5_000, phases=["explicit", "generate"])
-"""For `make test-any-input`: many examples, each an input of its own, and none of them shrunk."""
+"""For `make test-any-input` and `make test-identity`: many examples, each an input of its own, and
+none of them shrunk."""
 
 MARKS_OF_FOLDERS = {"kill": ["kill"], "browser": ["browser"]}
 MARKS_OF_FIXTURES = {"postgres_url": "postgres", "chromium": "browser", "real_data": "realdata"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from cdp.generation import generate
 from cdp.warehouse.modelling import Models
-from cdp.warehouse.runs import begin_run, finish_run
+from cdp.warehouse.pending import logic_changed
+from cdp.warehouse.runs import begin_run, finish_run, logic_hash
 from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
 from cdp.warehouse.store import Warehouse, open_warehouse
 from ingestion.promotion import ensure_tables
@@ -150,6 +151,8 @@ class Landed:
     matching: str = ""
     """What stands in `matching.yml`."""
     _settings: Settings | None = field(default=None, repr=False)
+    _models: Models | None = field(default=None, repr=False)
+    _seeds_are_new: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -166,6 +169,24 @@ class Landed:
             )
         return self._settings
 
+    def lay_seeds(self, texts: Mapping[str, str]) -> None:
+        """Have these seeds of rules, by their names, for the next run to load."""
+        for name, text in texts.items():
+            path = self.settings.config / "seeds" / f"{name}.csv"
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+                self._seeds_are_new = True
+        if self._seeds_are_new and self._models is not None:
+            generate(self.settings)
+
+    def forget(self) -> None:
+        """Be a fresh home again, with the rules that were laid last."""
+        for path in self.settings.warehouse_file.parent.glob(
+            f"{self.settings.warehouse_file.name}*"
+        ):
+            path.unlink()
+        self.runs = self.landed = 0
+
     def run(
         self,
         rows: Sequence[Row] = (),
@@ -175,21 +196,28 @@ class Landed:
         through: str | None = None,
         stages: Sequence[str] = (),
         name: str | None = None,
+        again: bool = False,
     ) -> None:
         """Land the rows in their order, build identity, and publish or not.
 
-        A run `through` a model was killed once that had been built. One of `stages` builds those
-        whole instead.
+        A run `through` a model was killed once that had been built; `again` begins the last one
+        again. One of `stages` builds those whole instead. What the project says besides its seeds
+        is read once.
         """
         settings = self.settings
-        models = Models(settings, generate(settings))
-        self.runs += 1
+        if self._models is None:
+            self._models = Models(settings, generate(settings), logic_hash(settings))
+        models = self._models
+        self.runs += not again
         with open_warehouse(settings) as warehouse:
             run = begin_run(warehouse, name or f"run-{self.runs}", "test")
             self.lay(warehouse, rows)
-            if self.runs == 1:
+            if self.runs == 1 or self._seeds_are_new:
                 models.manifest()
                 models.seed()
+                self._seeds_are_new = False
+            # As the main job does.
+            full_refresh = full_refresh or logic_changed(warehouse, run)
             for stage in stages:
                 models.build(warehouse, run, stage, full_refresh=full_refresh)
             if not stages:
@@ -211,8 +239,8 @@ class Landed:
 
     def run_by_new_rules(self, rows: Sequence[Row] = ()) -> None:
         """Load the seeds again, which have changed, and build everything anew."""
-        with open_warehouse(self.settings):
-            Models(self.settings, generate(self.settings)).seed()
+        generate(self.settings)
+        self._seeds_are_new = True
         self.run(rows, full_refresh=True)
 
     def lay(self, warehouse: Warehouse, rows: Sequence[Row]) -> None:
@@ -236,11 +264,12 @@ class Landed:
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every current table, and births but for the run that gave them."""
         births = f"SELECT * EXCLUDE (run_number) FROM identity.{BIRTHS} ORDER BY ALL"
-        found = {BIRTHS: self.rows(births)}
-        for name in TABLES:
-            found[name] = self.rows(f"SELECT * FROM identity.{name} ORDER BY ALL")
-        for name, condition in STANDING.items():
-            found[name] = self.rows(f"SELECT * FROM identity.{name} WHERE {condition} ORDER BY ALL")
+        with open_warehouse(self.settings) as warehouse:
+            found = {BIRTHS: warehouse.rows(births)}
+            for name, condition in {**dict.fromkeys(TABLES, "true"), **STANDING}.items():
+                found[name] = warehouse.rows(
+                    f"SELECT * FROM identity.{name} WHERE {condition} ORDER BY ALL"
+                )
         return found
 
     def people(self) -> set[frozenset[str]]:

@@ -13,7 +13,7 @@ from cdp.identity.label_record import Said, record
 from cdp.identity.labels import Claim
 from cdp.warehouse.store import open_warehouse
 from tests.models.landed_rows import Landed
-from tests.models.said import say, standing, take_back
+from tests.models.said_labels import say, standing, take_back
 from tests.models.worlds import cut, rows_of_worlds
 
 pytestmark = pytest.mark.integration

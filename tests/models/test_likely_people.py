@@ -17,7 +17,7 @@ from cdp.identity.labels import Claim
 from cdp.identity.matching.teaching import taught
 from cdp.warehouse.store import open_warehouse
 from tests.models.landed_rows import Landed, Row
-from tests.models.said import say, standing, take_back
+from tests.models.said_labels import say, standing, take_back
 from tests.models.worlds import cut, rows_of_worlds
 
 pytestmark = pytest.mark.integration

@@ -1,13 +1,12 @@
-"""People who say things of who is who, at random, and take them back.
+"""Labels on what has landed, drawn by chance, put on and taken off again.
 
-Belongs here: recording labels in a landed warehouse for tests. Does not belong here: any
-expectation of what they do.
+Belongs here: recording them as a person's commands do. Does not belong here: any expectation.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cdp.identity.identifiers import Identifier
 from cdp.identity.label_record import Said, record, recorded
@@ -18,18 +17,27 @@ from tests.models.landed_rows import Landed
 KINDS: tuple[Kind, ...] = ("join", "join", "split", "split", "trust", "distrust")
 
 
-def say(landed: Landed, chance: random.Random, count: int) -> None:
-    """Labels on identifiers of one world or two, as far as they contradict none that stand."""
+def say(
+    landed: Landed, chance: random.Random, count: int, unseen: Sequence[Identifier] = ()
+) -> None:
+    """Labels on identifiers of one world or two, as far as they contradict none that stand.
+
+    Args:
+        unseen: identifiers that may not have landed yet.
+    """
     known = [
         Identifier(*row)
         for row in landed.rows(
             "SELECT identifier_type, identifier_value FROM identity.dim_identifiers ORDER BY birth"
         )
     ]
+    known += unseen
+    if len(known) < 2:
+        return
     with open_warehouse(landed.settings) as warehouse:
         standing = Standing(in_force(recorded(warehouse)))
         for _ in range(count):
-            kind, at = chance.choice(KINDS), chance.randrange(len(known) - 8)
+            kind, at = chance.choice(KINDS), chance.randrange(max(1, len(known) - 8))
             # Births that are near are often one person's.
             near = known[at : at + 8]
             one, other = chance.sample(near, 2)
