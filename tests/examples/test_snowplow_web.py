@@ -287,7 +287,7 @@ def test_returning_visitors_came_again_after_thirty_minutes(
 ) -> None:
     visits = events.assign(visitor=events["visitor"].fillna(events["user_id"]))
     gap = pd.to_datetime(visits["occurred_at"]).groupby(visits["visitor"]).diff()
-    opens = gap.isna() | (gap.dt.total_seconds() > 1800)
+    opens = gap.isna() | (gap > pd.Timedelta(minutes=30))
     visits = visits.assign(visit=opens.groupby(visits["visitor"]).cumsum())
     # A visit is of whoever was there last.
     owners = visits.groupby(["visitor", "visit"])["profile_id"].last().value_counts()

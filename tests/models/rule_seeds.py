@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +62,11 @@ class RuleSeeds:
         return {sign: int(allowed) for sign, allowed in self.signs.items() if allowed}
 
     def told_blocked(self) -> tuple[tuple[str, str], ...]:
-        return tuple((row["identifier_type"], row["pattern"]) for row in self.blocked)
+        """Type and pattern; a value that is listed is a pattern of itself."""
+        return tuple(
+            (row["identifier_type"], row["pattern"] or f"^{re.escape(row['value'])}$")
+            for row in self.blocked
+        )
 
 
 def _text(value: Any) -> str:

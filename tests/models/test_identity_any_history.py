@@ -176,8 +176,12 @@ class History(RuleBasedStateMachine):
                 "WHERE identifier_value IS NOT NULL ORDER BY ALL"
             )
         )
-        pattern = re.sub(r"[^0-9A-Za-z]", ".", value)
-        row = {"identifier_type": kind, "pattern": f"^{pattern}$", "reason": NOBODYS}
+        row = {"identifier_type": kind, "value": "", "pattern": "", "reason": NOBODYS}
+        if chance.random() < 0.5:
+            row["value"] = value
+        else:
+            pattern = re.sub(r"[^0-9A-Za-z]", ".", value)
+            row["pattern"] = f"^{pattern}$"
         self.seeds.blocked.append(row)
 
     @precondition(lambda self: any(row["reason"] == NOBODYS for row in self.seeds.blocked))

@@ -10,7 +10,7 @@ import pytest
 from cdp.identity.benchmark import Benchmark, benchmark
 from cdp.warehouse.store import open_warehouse
 from tests.models.landed_rows import Landed
-from tests.models.test_labels_take_effect import say
+from tests.models.said_labels import say
 from tests.models.worlds import cut, rows_of_worlds
 
 pytestmark = pytest.mark.integration

@@ -57,7 +57,8 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Landed:
 def copy_of(landed: Landed, home: Path) -> Landed:
     shutil.copytree(landed.home, home)
     place = {"home": home / "data", "config": home / "config"}
-    return Landed(home, landed.runs, landed.landed, landed.settings.model_copy(update=place))
+    settings = landed.settings.model_copy(update=place)
+    return Landed(home, landed.runs, landed.landed, _settings=settings)
 
 
 @pytest.fixture(scope="module")
