@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from cdp.warehouse.settings import PROJECT_ROOT
 from cdp.warehouse.store import open_warehouse
 from tests.cli.command import cdp, complaint
 from tests.services.shop_run import ShopRun, settings_of
@@ -81,6 +82,34 @@ def test_a_label_is_recorded_with_who_said_so_and_why_and_listed(
     shown = cdp(home, "identity", "labels").stdout
     assert f"email:{a}" in shown
     assert "they told the shop" in shown
+
+
+def test_labels_of_the_seed_are_listed_by_where_they_stand(
+    home: Path, emails: list[str], tmp_path: Path
+) -> None:
+    a, b = emails[:2]
+    config = tmp_path / "config"
+    shutil.copytree(PROJECT_ROOT / "config", config)
+    (config / "seeds").mkdir(exist_ok=True)
+    seed = config / "seeds" / "identity_labels.csv"
+    row = f"join,email,{a.upper()},email,{b},ada,one person\n"
+    seed.write_text(HEADER + row)
+    (label,) = told(cdp(home, "identity", "labels", "--json", config=config))
+    assert (label["label_number"], label["origin"]) == (None, "identity_labels.csv:2")
+    assert (label["left_value"], label["recorded_at"]) == (a, None)
+    refused = cdp(home, "identity", "split", f"email:{a}", f"email:{b}", *WHY, config=config)
+    assert refused.returncode == 3
+    assert complaint(refused).startswith("it contradicts identity_labels.csv:2: ")
+    # What was recorded before the seed had the row holds.
+    assert cdp(home, "identity", "split", f"email:{a}", f"email:{b}", *WHY).returncode == 0
+    listed = cdp(home, "identity", "labels", config=config)
+    assert listed.returncode == 0
+    assert "identity_labels.csv:2: it contradicts label 1: " in listed.stderr
+    assert "identity_labels.csv:2" in listed.stdout
+    seed.write_text(f"{HEADER}{row}split,email,{b},email,{a},ada,two\n")
+    checked = cdp(home, "config", "check", config=config)
+    assert checked.returncode == 2
+    assert "identity_labels.csv:3: it contradicts identity_labels.csv:2: " in complaint(checked)
 
 
 def test_any_spelling_of_an_identifier_is_the_same_one(home: Path, emails: list[str]) -> None:
