@@ -77,12 +77,12 @@ class BlockedValue(Declared):
     pattern: Text
     reason: str = Field(min_length=1)
 
-    @field_validator("value")
+    @field_validator("value", "pattern")
     @classmethod
-    def _can_be_loaded(cls, value: str | None) -> str | None:
-        if value is not None and value.lower() == "null":
+    def _can_be_loaded(cls, told: str | None) -> str | None:
+        if told is not None and told.lower() == "null":
             raise ValueError("a seed reads this as nothing; expected the pattern (?i)^null$")
-        return value
+        return told
 
     @field_validator("pattern")
     @classmethod

@@ -125,6 +125,7 @@ def test_there_must_be_a_rule_for_types_that_are_not_named(settings: Settings) -
         ("email,a@x,^a@x$,both", "expected either a value or a pattern, found both"),
         ("email,a@x,,", "reason: "),
         ("email,NULL,,lost", r"value: a seed reads this as nothing; expected the pattern \(\?i\)"),
+        ("email,,null,lost", "pattern: a seed reads this as nothing"),
         ("emial,a@x,,typo", "no identifier type is called 'emial'.*did you mean 'email'"),
         ("loyalty,a@x,,undeclared", "one of yours stands in identifier_types"),
         ("email,b@x,,twice", "the same stands in line 2 already"),
