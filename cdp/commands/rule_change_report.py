@@ -39,7 +39,8 @@ def tell_rule_change(change: RuleChange, tried: Tried, *, as_json: bool) -> None
     )
     if not tried.only_rules:
         err.print(
-            "Declarations or models have changed since that run: what differs may be theirs too."
+            "Settings, declarations or models have changed since that run: what differs may be "
+            "theirs too."
         )
     if change.is_none:
         out.print("Nobody would be anybody else, and nothing else would differ.")

@@ -31,7 +31,7 @@ class Tried:
         base: the published run that the rules were held against.
         files: the files of rules, by their seeds.
         only_rules: whether all else is as that run had it; otherwise what differs may come from
-            declarations or models that have changed since.
+            settings, declarations or models that have changed since.
     """
 
     base: Base
@@ -84,6 +84,7 @@ def try_rules(settings: Settings, paths: Sequence[Path], limit: int) -> tuple[Ru
             for source in sources:
                 ensure_tables(source, warehouse)
             keep_before(warehouse)
+        only_rules = base.is_of(settings, logic)
         # The moment of that run, so that the rules alone differ.
         tried = copied.model_copy(update={"config": config, "as_of": base.as_of})
         status.update("reading the project")
@@ -94,10 +95,10 @@ def try_rules(settings: Settings, paths: Sequence[Path], limit: int) -> tuple[Ru
                 tried,
                 project,
                 base,
-                same_staging=logic == base.logic_hash,
+                same_staging=only_rules,
                 on_node=_told(status.update),
             )
-            return compare(warehouse, limit), Tried(base, files, logic == base.logic_hash)
+            return compare(warehouse, limit), Tried(base, files, only_rules)
 
 
 def _check(settings: Settings, files: Mapping[str, Path], sources: Mapping[str, Source]) -> None:

@@ -40,6 +40,8 @@ class Base:
 
     Attributes:
         landing_high_water, label_high_water: the last row and the last label that it saw.
+        logic_hash, timezone, base_currency, default_country, internal_networks,
+            internal_email_domains: what else its tables follow from; see `governance.runs`.
     """
 
     run_number: int
@@ -49,6 +51,29 @@ class Base:
     landing_high_water: int
     label_high_water: int
     logic_hash: str
+    timezone: str
+    base_currency: str
+    default_country: str
+    internal_networks: str
+    internal_email_domains: str
+
+    def is_of(self, settings: Settings, logic: str) -> bool:
+        """Whether a run under these settings and this `logic_hash` would make the same tables."""
+        return (
+            self.logic_hash,
+            self.timezone,
+            self.base_currency,
+            self.default_country,
+            self.internal_networks,
+            self.internal_email_domains,
+        ) == (
+            logic,
+            settings.timezone,
+            settings.base_currency,
+            settings.default_country,
+            ",".join(settings.internal_networks),
+            ",".join(settings.internal_email_domains),
+        )
 
 
 def published_base(warehouse: Warehouse) -> Base:
@@ -62,7 +87,8 @@ def published_base(warehouse: Warehouse) -> Base:
     add_missing_columns(warehouse)
     rows = warehouse.rows(
         "SELECT run_number, run_id, as_of, started_at, coalesce(landing_high_water, 0), "
-        "coalesce(label_high_water, 0), logic_hash FROM governance.runs "
+        "coalesce(label_high_water, 0), logic_hash, timezone, base_currency, default_country, "
+        "internal_networks, internal_email_domains FROM governance.runs "
         "WHERE status = 'published' ORDER BY run_number DESC LIMIT 1"
     )
     if not rows:

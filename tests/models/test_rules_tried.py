@@ -23,7 +23,8 @@ import pytest
 from cdp.identity.identifiers import Identifier
 from cdp.identity.label_record import Said, record
 from cdp.identity.labels import Claim
-from cdp.warehouse.runs import STAGES
+from cdp.warehouse.rehearsal import published_base
+from cdp.warehouse.runs import STAGES, logic_hash
 from cdp.warehouse.settings import PROJECT_ROOT
 from cdp.warehouse.store import open_warehouse
 from tests.cli.command import cdp, complaint
@@ -350,6 +351,21 @@ def test_where_more_than_rules_has_changed_it_is_said(landed: Landed, tmp_path: 
     (birds,) = [each for each in told["segments"] if each["segment"] == "early_birds"]
     assert birds["left"] == birds["before"] - birds["after"] > 0
     assert birds["entered"] == 0
+
+
+def test_settings_that_tables_follow_from_are_more_than_rules(landed: Landed) -> None:
+    settings = landed.settings
+    with open_warehouse(settings) as warehouse:
+        base = published_base(warehouse)
+    assert base.is_of(settings, logic_hash(settings))
+    for change in (
+        {"timezone": "Asia/Tokyo"},
+        {"base_currency": "CHF"},
+        {"default_country": "AT"},
+        {"internal_networks": ("192.168.0.0/16",)},
+        {"internal_email_domains": ("elsewhere.example",)},
+    ):
+        assert not base.is_of(settings.model_copy(update=change), logic_hash(settings))
 
 
 def test_a_process_that_is_ended_leaves_nothing_and_a_killed_one_nothing_for_long(
