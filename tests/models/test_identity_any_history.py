@@ -25,7 +25,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -42,7 +41,7 @@ from tests.models.worlds import START, rows_of_worlds
 pytestmark = pytest.mark.integration
 
 SWEEPS = settings.get_current_profile_name() == "sweep"
-HISTORIES, STEPS = (60, 14) if SWEEPS else (2, 7)
+HISTORIES, STEPS, WORLDS = (100, 12, 60) if SWEEPS else (2, 6, 20)
 
 CHANCES = st.integers(0, 2**32).map(random.Random)
 MODELS = (
@@ -100,7 +99,6 @@ class History(RuleBasedStateMachine):
         self.coming: list[Row] = []
         self.landed: list[Row] = []
         self.labels_seen = 0
-        self.labelled = False
         self.whole, self.due = True, False
 
     def _run(self, rows: list[Row], *, again: bool = False, **fate: Any) -> None:
@@ -120,108 +118,95 @@ class History(RuleBasedStateMachine):
                 )
             )
 
-    def _take(self, count: int) -> list[Row]:
+    def _take(self, chance: random.Random, least: float, most: float) -> list[Row]:
+        """A share of the rows that are still to come."""
+        count = math.ceil(chance.uniform(least, most) * len(self.coming))
         taken, self.coming = self.coming[:count], self.coming[count:]
         return taken
 
-    @initialize(worlds=st.integers(2, 8), seed=st.integers(0, 10**6), first=st.integers(1, 25))
-    def begin(self, worlds: int, seed: int, first: int) -> None:
-        self.coming = rows_of_worlds(worlds, seed)
-        self._run(self._take(first))
+    @initialize(seed=st.integers(0, 10**6), chance=CHANCES)
+    def begin(self, seed: int, chance: random.Random) -> None:
+        self.coming = rows_of_worlds(WORLDS, seed)
+        self._run(self._take(chance, 0.2, 0.8))
 
-    # --- rows
+    @rule(chance=CHANCES)
+    def people_speak_and_a_run_follows(self, chance: random.Random) -> None:
+        """All by one chance: histories are too few to begin with those in which little happens."""
+        for doing in chance.choices(DOINGS, k=chance.randint(0, 3)):
+            doing(self, chance)
+        chance.choice(RUNS if self.whole else [*RUNS, History.begin_again])(self, chance)
 
-    @rule(count=st.integers(0, 30))
-    def land(self, count: int) -> None:
+    # --- runs
+
+    def land(self, chance: random.Random) -> None:
         """A batch of any size, or none."""
-        self._run(self._take(count))
+        self._run(self._take(chance, 0, 1))
 
-    @rule(chance=CHANCES, count=st.integers(1, 8), days=st.integers(0, 5), more=st.integers(0, 5))
-    def land_again(self, chance: random.Random, count: int, days: int, more: int) -> None:
+    def land_again(self, chance: random.Random) -> None:
         """Rows under other keys that say what was said before, of then or of an earlier day."""
-        told = chance.choices(self.landed, k=count)
-        self._run(
-            [*(self._said_again(row, days, n) for n, row in enumerate(told)), *self._take(more)]
-        )
+        told = chance.choices(self.landed, k=chance.randint(1, 2 * WORLDS))
+        days = chance.randint(0, 5)
+        again = [self._said_again(row, days, number) for number, row in enumerate(told)]
+        self._run([*again, *self._take(chance, 0, 0.3)])
 
     def _said_again(self, row: Row, days: int, number: int) -> Row:
         at = START - timedelta(days=days) if days else row.occurred_at
         key = f"{row.key}:again-{len(self.landed)}-{number}"
         return replace(row, key=key, occurred_at=at)
 
-    # --- what people say
-
-    @rule(chance=CHANCES, count=st.integers(1, 8))
-    def put_labels(self, chance: random.Random, count: int) -> None:
-        say(self.lived, chance, count, [Identifier(*each) for each in self._unseen()])
-        self.labelled = True
-
-    def _unseen(self) -> list[tuple[str, str]]:
-        users = [row.payload.get("userId") for row in self.coming[:10] if row.source == "web"]
-        return [("user_id", user) for user in users if user and user not in ("null", "0")]
-
-    @precondition(lambda self: self.labelled)
-    @rule(chance=CHANCES, share=st.sampled_from([0.3, 1.0]))
-    def take_labels_back(self, chance: random.Random, share: float) -> None:
-        labels = standing(self.lived)
-        take_back(self.lived, chance.sample(labels, math.ceil(share * len(labels))))
-
-    # --- rules
-
-    @rule(chance=CHANCES)
-    def block_a_value(self, chance: random.Random) -> None:
-        kind, value = chance.choice(
-            self.lived.rows(
-                "SELECT identifier_type, identifier_value FROM identity.int_identifier_values "
-                "WHERE identifier_value IS NOT NULL ORDER BY ALL"
-            )
-        )
-        row = {"identifier_type": kind, "value": "", "pattern": "", "reason": NOBODYS}
-        if chance.random() < 0.5:
-            row["value"] = value
-        else:
-            pattern = re.sub(r"[^0-9A-Za-z]", ".", value)
-            row["pattern"] = f"^{pattern}$"
-        self.seeds.blocked.append(row)
-
-    @precondition(lambda self: any(row["reason"] == NOBODYS for row in self.seeds.blocked))
-    @rule()
-    def unblock_all(self) -> None:
-        self.seeds.blocked = RuleSeeds().blocked
-
-    @rule(change=st.sampled_from(CHANGES))
-    def change_a_type(self, change: tuple[str, dict[str, Any]]) -> None:
-        kind, rules = change
-        self.seeds.change(kind, **rules)
-
-    @rule(signs=st.sampled_from(SIGNS))
-    def change_signs(self, signs: dict[str, str]) -> None:
-        self.seeds.signs |= signs
-
-    @rule()
-    def change_rules_back(self) -> None:
-        self.seeds = RuleSeeds()
-
-    # --- runs
-
-    @rule()
-    def rebuild(self) -> None:
+    def rebuild(self, chance: random.Random) -> None:
         self._run([], full_refresh=True)
 
-    @rule(model=st.sampled_from(MODELS), count=st.integers(0, 10))
-    def kill(self, model: str, count: int) -> None:
+    def kill(self, chance: random.Random) -> None:
         """What is told after it comes to a run that finds half of its work done."""
-        self._run(self._take(count), publish=False, through=model)
+        model = chance.choice(MODELS)
+        self._run(self._take(chance, 0, 0.3), publish=False, through=model)
 
-    @precondition(lambda self: not self.whole)
-    @rule()
-    def begin_again(self) -> None:
+    def begin_again(self, chance: random.Random) -> None:
         """The killed run under its own id, which sees the labels that it saw then."""
         self._run([], again=True)
 
-    @rule()
-    def fail_to_publish(self) -> None:
-        self._run(self._take(3), publish=False)
+    def fail_to_publish(self, chance: random.Random) -> None:
+        self._run(self._take(chance, 0, 0.3), publish=False)
+
+    # --- what people say, which the next run hears
+
+    def put_labels(self, chance: random.Random) -> None:
+        say(self.lived, chance, chance.randint(1, WORLDS), self._unseen())
+
+    def _unseen(self) -> list[Identifier]:
+        users = [row.payload.get("userId") for row in self.coming if row.source == "web"]
+        told = [user for user in users if user and user not in ("null", "0")]
+        return [Identifier("user_id", user) for user in told[:10]]
+
+    def take_labels_back(self, chance: random.Random) -> None:
+        labels = standing(self.lived)
+        count = chance.choice([len(labels), len(labels) // 3])
+        take_back(self.lived, chance.sample(labels, count))
+
+    def block_a_value(self, chance: random.Random) -> None:
+        kind, value = chance.choice(
+            self.lived.rows(
+                "SELECT identifier_type, raw_value FROM identity.identifier_births "
+                "WHERE identifier_type NOT IN ('phone', 'name') ORDER BY birth"
+            )
+        )
+        pattern = re.sub(r"[^0-9A-Za-z]", ".", value.strip())
+        row = {"identifier_type": kind, "pattern": f"(?i)^{pattern}$", "reason": NOBODYS}
+        self.seeds.blocked.append(row)
+
+    def unblock_all(self, chance: random.Random) -> None:
+        self.seeds.blocked = RuleSeeds().blocked
+
+    def change_a_type(self, chance: random.Random) -> None:
+        kind, rules = chance.choice(CHANGES)
+        self.seeds.change(kind, **rules)
+
+    def change_signs(self, chance: random.Random) -> None:
+        self.seeds.signs |= chance.choice(SIGNS)
+
+    def change_rules_back(self, chance: random.Random) -> None:
+        self.seeds = RuleSeeds()
 
     # --- what holds
 
@@ -263,6 +248,25 @@ class History(RuleBasedStateMachine):
         )
         assert {(one, other): why for one, other, why in rejected} == found.rejected
         assert len(rejected) == len(found.rejected)
+
+
+RUNS = [
+    *[History.land] * 3,
+    *[History.land_again] * 2,
+    *[History.kill] * 2,
+    History.rebuild,
+    History.fail_to_publish,
+]
+DOINGS = [
+    *[History.put_labels] * 3,
+    *[History.take_labels_back] * 2,
+    *[History.block_a_value] * 2,
+    *[History.change_a_type] * 2,
+    History.change_signs,
+    History.unblock_all,
+    History.change_rules_back,
+]
+"""What people do between two runs."""
 
 
 def told(landed: Landed, rules: RuleSeeds, labels_seen: int) -> oracle.Told:
