@@ -41,9 +41,9 @@ from tests.models.worlds import START, rows_of_worlds
 pytestmark = pytest.mark.integration
 
 SWEEPS = settings.get_current_profile_name() == "sweep"
-HISTORIES, STEPS, WORLDS = (100, 12, 60) if SWEEPS else (2, 6, 20)
+HISTORIES, STEPS, WORLDS = (100, 12, 60) if SWEEPS else (2, 4, 20)
 
-CHANCES = st.integers(0, 2**32).map(random.Random)
+SEEDS = st.integers(0, 2**32)
 MODELS = (
     "int_identifier_tuples",
     "identifier_births",
@@ -98,7 +98,7 @@ class History(RuleBasedStateMachine):
         self.seeds = RuleSeeds()
         self.coming: list[Row] = []
         self.landed: list[Row] = []
-        self.labels_seen = 0
+        self.labels_seen = self.steps = 0
         self.whole, self.due = True, False
 
     def _run(self, rows: list[Row], *, again: bool = False, **fate: Any) -> None:
@@ -124,14 +124,16 @@ class History(RuleBasedStateMachine):
         taken, self.coming = self.coming[:count], self.coming[count:]
         return taken
 
-    @initialize(seed=st.integers(0, 10**6), chance=CHANCES)
-    def begin(self, seed: int, chance: random.Random) -> None:
+    @initialize(seed=SEEDS)
+    def begin(self, seed: int) -> None:
         self.coming = rows_of_worlds(WORLDS, seed)
-        self._run(self._take(chance, 0.2, 0.8))
+        self._run(self._take(random.Random(seed), 0.2, 0.8))
 
-    @rule(chance=CHANCES)
-    def people_speak_and_a_run_follows(self, chance: random.Random) -> None:
+    @rule(seed=SEEDS)
+    def people_speak_and_a_run_follows(self, seed: int) -> None:
         """All by one chance: histories are too few to begin with those in which little happens."""
+        self.steps += 1
+        chance = random.Random(f"{seed} {self.steps}")
         for doing in chance.choices(DOINGS, k=chance.randint(0, 3)):
             doing(self, chance)
         chance.choice(RUNS if self.whole else [*RUNS, History.begin_again])(self, chance)
@@ -339,12 +341,12 @@ def test_a_late_edge_changes_which_edge_wins_under_a_limit(homes: Homes) -> None
     def owner() -> set[frozenset[str]]:
         return {person for person in lived.people() if "anonymous_id=late-d" in person}
 
-    rows = [seen("ann", 3), seen("bea", 4), seen("cat", 5)]
+    rows = [seen("ann", 3), seen("bea", 4)]
     lived.forget()
     lived.lay_seeds(RuleSeeds().texts())
     lived.run(rows)
     assert owner() == {frozenset({"user_id=ann", "anonymous_id=late-d"})}
-    for user, day in (("bea", 2), ("cat", 1), ("ann", 0)):
+    for user, day in (("bea", 2), ("ann", 1)):
         before = lived.rows("SELECT birth, profile_id FROM identity.dim_identifiers ORDER BY ALL")
         rows.append(seen(user, day))
         lived.run(rows[-1:])
