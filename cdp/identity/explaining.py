@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from cdp.identity.identifiers import Identifier, NoIdentifier
 from cdp.identity.label_record import recorded
@@ -238,13 +238,14 @@ def _edges(warehouse: Warehouse, one: Member, other: Member) -> Iterator[Edge]:
     ):
         left, right, *told = row
         rejected.setdefault((left, right), []).append(Edge(left, right, _WEAKEST, *told))
-    for row in warehouse.rows(
+    seen = warehouse.rows(
         "SELECT edges.left_node, edges.right_node, edges.weakness, edges.source, edges.event_id, "
         "edges.first_occurred_at FROM identity.fct_identity_edges AS edges "
         "INNER JOIN identity.dim_identifiers AS elder ON edges.left_node = elder.birth "
-        f"WHERE elder.component_id IN ({_COMPONENTS}){_likely(warehouse)}",
+        f"WHERE elder.component_id IN ({_COMPONENTS})",
         _near(one, other),
-    ):
+    )
+    for row in [*seen, *_likely(warehouse, one, other)]:
         edge = Edge(*row)
         rules = {each.rule or "" for each in rejected.pop((edge.left, edge.right), [])}
         yield replace(edge, rule=", ".join(sorted(rules))) if rules else edge
@@ -258,15 +259,16 @@ def _knows_likely(warehouse: Warehouse) -> bool:
     return warehouse.has_table("identity", "int_match_edges")
 
 
-def _likely(warehouse: Warehouse) -> str:
-    """The edges that matching has made, as another part of a query."""
+def _likely(warehouse: Warehouse, one: Member, other: Member) -> list[tuple[Any, ...]]:
+    """The edges that matching has made, as rows of such."""
     if not _knows_likely(warehouse):
-        return ""
-    return (
-        " UNION ALL SELECT matches.left_node, matches.right_node, matches.weakness, "
-        "matches.source, NULL, NULL FROM identity.int_match_edges AS matches "
+        return []
+    return warehouse.rows(
+        "SELECT matches.left_node, matches.right_node, matches.weakness, matches.source, NULL, "
+        "NULL FROM identity.int_match_edges AS matches "
         "INNER JOIN identity.dim_identifiers AS elder ON matches.left_node = elder.birth "
-        f"WHERE matches.is_in_force AND elder.component_id IN ({_COMPONENTS})"
+        f"WHERE matches.is_in_force AND elder.component_id IN ({_COMPONENTS})",
+        _near(one, other),
     )
 
 

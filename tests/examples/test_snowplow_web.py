@@ -286,7 +286,7 @@ def test_returning_visitors_came_again_after_thirty_minutes(
     tracker: Example, events: pd.DataFrame
 ) -> None:
     visits = events.assign(visitor=events["visitor"].fillna(events["user_id"]))
-    gap = pd.to_datetime(visits["occurred_at"]).groupby(visits["visitor"]).diff()
+    gap: Any = pd.to_datetime(visits["occurred_at"]).groupby(visits["visitor"]).diff()
     opens = gap.isna() | (gap > pd.Timedelta(minutes=30))
     visits = visits.assign(visit=opens.groupby(visits["visitor"]).cumsum())
     # A visit is of whoever was there last.

@@ -6,11 +6,14 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.examples.conftest import Example
+from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
+from cdp.warehouse.store import open_warehouse
+from orchestration.running import run_job
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -41,43 +44,43 @@ class Told:
         seconds: of the processor, which other programs do not lengthen as they do the clock's.
     """
 
-    home: Example
+    settings: Settings
     seconds: float
 
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with open_warehouse(self.settings) as warehouse:
+            return warehouse.rows(sql)
+
+
+def told(home: Path, second_address: Callable[[int], str]) -> Told:
+    """Run the main job over what was told, by the configuration of a worked example."""
+    settings = load_settings(home=home, config=PROJECT_ROOT / "examples" / "segment_messages")
+    folder = home / "landing" / "messages"
+    folder.mkdir(parents=True)
+    always = {"type": "identify", "timestamp": "2026-06-29T10:00:00Z"}
+    with (folder / "crowd.ndjson").open("w") as lines:
+        lines.writelines(json.dumps(always | each) + "\n" for each in messages(second_address))
+    began = time.process_time()
+    outcome = run_job(settings)
+    assert outcome.success, outcome.errors
+    return Told(settings, time.process_time() - began)
+
 
 @pytest.fixture(scope="module")
-def told(
-    example: Callable[[str], Example], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Callable[[int], str]], Told]:
-    def run(second_address: Callable[[int], str]) -> Told:
-        made = example("segment_messages")
-        always = {"type": "identify", "timestamp": "2026-06-29T10:00:00Z"}
-        path = tmp_path_factory.mktemp("told") / "crowd.ndjson"
-        with path.open("w") as lines:
-            lines.writelines(json.dumps(always | each) + "\n" for each in messages(second_address))
-        made.lay(path, "landing/messages")
-        began = time.process_time()
-        made.run()
-        return Told(made, time.process_time() - began)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def apart(told: Callable[[Callable[[int], str]], Told]) -> Told:
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Everybody with addresses of their own."""
-    return told(lambda n: f"{n}@second.example")
+    return told(tmp_path_factory.mktemp("apart"), lambda n: f"{n}@second.example")
 
 
 @pytest.fixture(scope="module")
-def crowd(told: Callable[[Callable[[int], str]], Told]) -> Told:
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Everybody with one address in common."""
-    return told(lambda n: EVERYBODYS)
+    return told(tmp_path_factory.mktemp("crowd"), lambda n: EVERYBODYS)
 
 
 def test_an_address_of_everybody_merges_nobody(crowd: Told) -> None:
     """Each is still who they are by their own address; the common one is nobody's."""
-    sizes = crowd.home.warehouse_rows(
+    sizes = crowd.rows(
         "SELECT identifiers, count(*) FROM (SELECT count(*) AS identifiers "
         "FROM identity.dim_identifiers GROUP BY profile_id) AS profiles "
         "GROUP BY identifiers ORDER BY identifiers"
@@ -86,7 +89,7 @@ def test_an_address_of_everybody_merges_nobody(crowd: Told) -> None:
 
 
 def test_it_is_one_entry_in_quarantine(crowd: Told) -> None:
-    quarantined = crowd.home.warehouse_rows(
+    quarantined = crowd.rows(
         "SELECT clusters.kind, identifiers.identifier_value "
         "FROM identity.quarantined_clusters AS clusters "
         "INNER JOIN identity.dim_identifiers AS identifiers "
@@ -96,15 +99,13 @@ def test_it_is_one_entry_in_quarantine(crowd: Told) -> None:
 
 
 def test_each_of_its_edges_is_told(crowd: Told) -> None:
-    rules = crowd.home.warehouse_rows(
-        "SELECT rule, count(*) FROM identity.fct_rejected_edges GROUP BY rule"
-    )
+    rules = crowd.rows("SELECT rule, count(*) FROM identity.fct_rejected_edges GROUP BY rule")
     assert rules == [("bad_value", 3 * PEOPLE)]
 
 
 def test_one_person_with_thousands_of_cookies_is_one_person(apart: Told, crowd: Told) -> None:
     for each in (apart, crowd):
-        of_whom = each.home.warehouse_rows(
+        of_whom = each.rows(
             "SELECT count(DISTINCT profile_id), count(*) FROM identity.dim_identifiers "
             "WHERE identifier_value LIKE 'cookie-%' OR identifier_value = 'hoarder'"
         )
