@@ -56,10 +56,7 @@ def test_churn_is_what_became_of_ids_from_run_to_run(tmp_path: Path) -> None:
     assert found.labels.joins + found.labels.splits > 15
 
     # Names that were identifiers are none any more: they go without being anybody's.
-    (landed.settings.config / "seeds" / "identity_scopes.csv").write_text(
-        "source,scope,min_name_parts\n", encoding="utf-8"
-    )
-    landed.runs = 0
+    landed.lay_seeds({"identity_scopes": "source,scope,min_name_parts\n"})
     landed.run(full_refresh=True, name="other-rules", stages=STAGES)
     third = owners(landed)
     changed = figures(landed).churn[0]
