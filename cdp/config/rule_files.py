@@ -60,6 +60,11 @@ def _expected() -> str:
 def lay_over(config: Path, files: Mapping[str, Path], target: Path) -> None:
     """Copy a configuration, with these files in place of its own seeds."""
     shutil.copytree(config, target)
+    # A configuration that nobody may write to is copied with its rights.
+    for folder in [target, *(path for path in target.rglob("*") if path.is_dir())]:
+        folder.chmod(0o700)
     (target / "seeds").mkdir(exist_ok=True)
     for seed, path in files.items():
-        shutil.copyfile(path, target / "seeds" / f"{seed}.csv")
+        laid = target / "seeds" / f"{seed}.csv"
+        laid.unlink(missing_ok=True)
+        shutil.copyfile(path, laid)

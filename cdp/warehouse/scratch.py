@@ -1,8 +1,8 @@
 """A copy of the warehouse that counts for nobody, and is gone afterwards.
 
 Belongs here: taking the copy while nobody writes, the room that it needs, and its removal, also
-where the process is told to end or an earlier one was killed. Does not belong here: what is done
-with it (`cdp.warehouse.rehearsal`).
+where the process is told to end. Does not belong here: what is done with it
+(`cdp.warehouse.rehearsal`), what a killed process has left (`cdp.warehouse.leftovers`).
 
 It lies in the data home: on the same disk, under the same rights, and gone with it.
 """
@@ -19,8 +19,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
+from cdp.warehouse.leftovers import SCRATCH, remove, sweep
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import WarehouseBusy, held_warehouse
 
@@ -49,9 +50,9 @@ def scratch_copy(settings: Settings, wait_seconds: float) -> Iterator[Settings]:
         WarehouseBusy: somebody else has the warehouse.
         NoRoom: the copy and what is built in it would not fit.
     """
-    folder = settings.home / "scratch"
+    folder = settings.home / SCRATCH
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    sweep(folder)
     home = folder / uuid.uuid4().hex
     lock = FileLock(home.with_suffix(".lock"))
     with _ended_as_by_a_person(), lock:
@@ -62,21 +63,7 @@ def scratch_copy(settings: Settings, wait_seconds: float) -> Iterator[Settings]:
                 _copy(settings, copied)
             yield copied
         finally:
-            shutil.rmtree(home, ignore_errors=True)
-            Path(lock.lock_file).unlink(missing_ok=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes have left: copies whose locks nobody holds."""
-    for held in folder.glob("*.lock"):
-        lock = FileLock(held)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        shutil.rmtree(held.with_suffix(""), ignore_errors=True)
-        held.unlink(missing_ok=True)
-        lock.release()
+            remove(home, Path(lock.lock_file))
 
 
 def _copy(settings: Settings, copied: Settings) -> None:

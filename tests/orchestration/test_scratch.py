@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -81,14 +83,19 @@ def be_ended_with_a_copy(settings: Settings) -> None:
         threading.Event().wait(1)
 
 
-def test_what_a_killed_process_has_left_goes_and_what_another_has_stays(settings: Settings) -> None:
+@pytest.mark.parametrize("comes", [scratch_copy, open_warehouse])
+def test_what_a_killed_process_has_left_goes_and_what_another_has_stays(
+    settings: Settings, comes: Callable[[Settings, float], AbstractContextManager[object]]
+) -> None:
+    """With the next copy, and with whatever opens the warehouse next, such as a run."""
     folder = settings.home / "scratch"
     for name in ("dead", "alive"):
         (folder / name).mkdir(parents=True)
         (folder / name / "warehouse.duckdb").write_text("a person")
         (folder / f"{name}.lock").touch()
-    with FileLock(folder / "alive.lock"), scratch_copy(settings, 1):
+    with FileLock(folder / "alive.lock"), comes(settings, 1):
         assert not (folder / "dead").exists()
+        assert (folder / "alive").exists()
     assert (folder / "alive" / "warehouse.duckdb").exists()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from cdp.warehouse.leftovers import SCRATCH, sweep
 from cdp.warehouse.settings import Settings
 
 
@@ -27,7 +28,9 @@ def desk_of(settings: Settings, spill: Path) -> duckdb.DuckDBPyConnection:
 
 def empty_spill(settings: Settings) -> Path:
     """The folder for what memory does not hold, without what a killed process has left in it: rows
-    of people that nothing else would ever take away. The caller holds the lock."""
+    of people that nothing else would ever take away, copies of the warehouse among them. The caller
+    holds the lock."""
+    sweep(settings.home / SCRATCH)
     spill = settings.home / "spill"
     shutil.rmtree(spill, ignore_errors=True)
     spill.mkdir(mode=0o700, exist_ok=True)
