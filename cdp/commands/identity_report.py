@@ -35,6 +35,8 @@ def tell_benchmark(figures: Benchmark, *, as_json: bool) -> None:
         f"{count(figures.identifiers)} identifiers, {count(figures.edges)} edges, "
         f"{count(figures.profiles)} profiles"
     )
+    if figures.likely:
+        out.print(f"Matching has found {count(figures.likely)} edges more.")
     _tell_sizes(figures)
     _tell_largest(figures)
     _tell_too_much(figures)

@@ -44,11 +44,15 @@ class Agreement:
         return self.joins_tied / self.joins if self.joins else None
 
 
-def agreement(session: Session) -> Agreement | None:
+def agreement(session: Session, *, with_likely: bool = False) -> Agreement | None:
     """Hold the labels in force, as the last build saw them, against rows and rules alone.
 
     Reads the edges of the components that labels speak of, and no others. None where there are no
     labels to join or to split.
+
+    Args:
+        with_likely: what matching has found likely counts too, as it does without labels; it has
+            been looked for by some run (`int_match_edges` is there).
     """
     labels = session.rows(
         "SELECT DISTINCT kind, left_node, right_node FROM identity.int_identity_labels "
@@ -56,8 +60,15 @@ def agreement(session: Session) -> Agreement | None:
     )
     if not labels:
         return None
-    edges = session.rows(
-        """
+    edges = session.rows(_edges("identity.fct_identity_edges", "edges.blocked_by IS NULL"))
+    if with_likely:
+        edges += session.rows(_edges("identity.int_match_edges", "edges.is_in_force"))
+    return of_labels(labels, edges)
+
+
+def _edges(table: str, counts: str) -> str:
+    """A query of the edges of a table that a condition lets count, in components of labels."""
+    return f"""
         WITH ends AS (
             SELECT left_node AS node FROM identity.int_identity_labels
             WHERE is_in_force AND kind IN ('join', 'split')
@@ -71,15 +82,13 @@ def agreement(session: Session) -> Agreement | None:
             INNER JOIN ends ON members.birth = ends.node
         )
         SELECT edges.left_node, edges.right_node
-        FROM identity.fct_identity_edges AS edges
+        FROM {table} AS edges
         INNER JOIN identity.dim_identifiers AS members ON edges.left_node = members.birth
         INNER JOIN components ON members.component_id = components.component_id
         LEFT JOIN identity.fct_rejected_edges AS rejected
           ON edges.left_node = rejected.left_node AND edges.right_node = rejected.right_node
-        WHERE edges.blocked_by IS NULL AND coalesce(rejected.rule, 'split') = 'split'
-        """
-    )
-    return of_labels(labels, edges)
+        WHERE {counts} AND coalesce(rejected.rule, 'split') = 'split'
+    """
 
 
 def of_labels(

@@ -134,7 +134,8 @@ class Benchmark:
         blocked, unreadable: identifiers that are nobody's own from the start, by type.
         bad_values: values that proved to be nobody's own: of each edge left out for it, the end
             that more such edges meet.
-        left_out: edges that join nobody, by rule.
+        likely: edges that no row has told and matching has found likely.
+        left_out: edges that join nobody, by rule, likely ones among them.
         singles: profiles with a single identifier.
         alike: None where profiles have not been built.
         churn: of the last published runs, the newest first.
@@ -145,6 +146,7 @@ class Benchmark:
     is_published: bool
     identifiers: int
     edges: int
+    likely: int
     profiles: int
     by_type: Mapping[str, int]
     sizes: tuple[SizeClass, ...]
@@ -175,6 +177,7 @@ def benchmark(warehouse: Warehouse, limit: int = 10) -> Benchmark:
     if not warehouse.has_table("identity", "identity_assignments"):
         raise NothingBuilt("no run has built the identities yet; `cdp run` does")
     with_profiles = warehouse.has_table("profiles", "dim_profiles")
+    with_likely = warehouse.has_table("identity", "int_match_edges")
     run_id, is_published = identities_built_by(warehouse)
     with warehouse.session() as session:
         session.temporary(_FACTS, _FACTS_OF_PROFILES)
@@ -193,6 +196,7 @@ def benchmark(warehouse: Warehouse, limit: int = 10) -> Benchmark:
             is_published=is_published,
             identifiers=sum(by_type.values()),
             edges=session.scalar("SELECT count(*) FROM identity.fct_identity_edges"),
+            likely=session.scalar(_LIKELY) if with_likely else 0,
             profiles=sum(profiles for _, profiles in sizes),
             by_type=by_type,
             sizes=tuple(_classes(sizes)),
@@ -209,7 +213,7 @@ def benchmark(warehouse: Warehouse, limit: int = 10) -> Benchmark:
             quarantined=dict(sorted(Counter(each.kind for each in quarantine).items())),
             quarantine=quarantine[:limit],
             churn=_churn(session),
-            labels=agreement(session),
+            labels=agreement(session, with_likely=with_likely),
         )
 
 
@@ -218,6 +222,8 @@ def _counts(session: Session, query: str) -> dict[str, int]:
     rows = sorted(session.rows(query), key=lambda row: (-row[1], row[0]))
     return dict(rows)
 
+
+_LIKELY = "SELECT count(*) FROM identity.int_match_edges WHERE is_in_force"
 
 _FACTS = "facts_of_profiles"
 

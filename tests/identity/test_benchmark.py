@@ -30,6 +30,7 @@ FIGURES = Benchmark(
     is_published=True,
     identifiers=10,
     edges=10,
+    likely=0,
     profiles=5,
     by_type={"email": 4, "anonymous_id": 3, "user_id": 3},
     sizes=(
@@ -114,6 +115,16 @@ def test_who_tells_the_same_is_not_known_before_profiles_are_built(told: Warehou
 def test_labels_that_were_taken_back_are_held_against_nothing(told: Warehouse) -> None:
     told.execute("UPDATE identity.int_identity_labels SET is_in_force = false")
     assert benchmark(told, limit=2) == replace(FIGURES, labels=None)
+
+
+def test_what_matching_finds_likely_ties_as_rows_do_until_it_is_withdrawn(told: Warehouse) -> None:
+    told.execute(
+        "CREATE TABLE identity.int_match_edges AS "
+        "SELECT * FROM (VALUES (8, 9, true), (1, 8, true), (2, 9, false)) "
+        "AS likely (left_node, right_node, is_in_force)"
+    )
+    agreed = Agreement(joins=2, splits=2, joins_tied=2, splits_tied=2)
+    assert benchmark(told, limit=2) == replace(FIGURES, likely=2, labels=agreed)
 
 
 def test_precision_and_recall_are_of_what_rows_tie() -> None:

@@ -8,6 +8,7 @@ for the same rows in any order.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from cdp.identity.matching import frequencies
 from cdp.identity.matching.blocking import guard_sql
 from cdp.identity.matching.connecting import own_database
 from cdp.identity.matching.errors import MatchingError
-from cdp.identity.matching.preparing import NODE, SOURCE, UID, prepared
+from cdp.identity.matching.preparing import NODE, SOURCE, UID, prepared, value_column
 from cdp.identity.matching.splink_model import agreement_sql, quiet, settings_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def train(records: pa.Table, model: MatchingModel) -> dict[str, Any]:
             linker = _linker(con, model)
             _estimate(con, linker, model)
         learned = json.loads(json.dumps(linker.misc.save_model_to_json()))
+        _refuse_what_was_never_seen(learned, model)
         return {
             "splink": _as_seen(learned, _possible_pairs(con, model), model),
             "frequencies": frequencies.count(con, "all_rows", model),
@@ -154,6 +156,27 @@ def _possible_pairs(con: DuckDBPyConnection, model: MatchingModel) -> int:
     total = sum(counts)
     within = sum(each * (each - 1) // 2 for each in counts)
     return total * (total - 1) // 2 - within if model.between else within
+
+
+def _refuse_what_was_never_seen(learned: Mapping[str, Any], model: MatchingModel) -> None:
+    """An attribute of which nothing was learned would count all the same once it is told: what
+    `_as_seen` takes for rare speaks for one person, in agreement and in disagreement alike.
+
+    Raises:
+        MatchingError: an attribute was never compared among strangers, or among one person's
+            records.
+    """
+    names = {value_column(name): name for name in model.compare}
+    for comparison in learned["comparisons"]:
+        levels = [each for each in comparison["comparison_levels"] if not each.get("is_null_level")]
+        for key, whose in (("u_probability", "random"), ("m_probability", "agreeing")):
+            if not any(isinstance(level.get(key), float) for level in levels):
+                raise MatchingError(
+                    f"no two {whose} records that both tell "
+                    f"'{names[comparison['output_column_name']]}' were found for the matching "
+                    f"model '{model.name}': nothing is known of it; leave it out of `compare`, or "
+                    "train when more have landed, by other lists of `train`"
+                )
 
 
 def _as_seen(learned: dict[str, Any], pairs: int, model: MatchingModel) -> dict[str, Any]:

@@ -7,6 +7,9 @@
     'phone_country', 'birth_date', 'street', 'city', 'postal_code', 'region', 'country', 'language', 'company'
 ] %}
 
+{#- What is told on a device may be told of whoever else uses it. -#}
+{%- set slots_of_events = event_slots('events') | selectattr(0, 'ne', 'by_device') | list %}
+
 with contacts as (
 
     select * from {{ ref('int_contact_versions') }}
@@ -37,7 +40,7 @@ told as (
     union all
 
     select
-        {{ anchor_birth(event_slots('events')) }} as node,
+        {{ anchor_birth(slots_of_events) }} as node,
         events.source,
         {%- for attribute in attributes %}
         {%- set value = 'events.' ~ attribute if attribute in of_events else 'null' %}
@@ -45,7 +48,7 @@ told as (
         {%- endfor %}
         events.landing_number
     from events
-    {{ anchor_joins(event_slots('events')) }}
+    {{ anchor_joins(slots_of_events) }}
 
 )
 
