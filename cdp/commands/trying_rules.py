@@ -103,15 +103,15 @@ def try_rules(settings: Settings, paths: Sequence[Path], limit: int) -> tuple[Ru
 
 def _check(settings: Settings, files: Mapping[str, Path], sources: Mapping[str, Source]) -> None:
     """As `cdp config check` reads the seeds, with these files in their place."""
-    from cdp.config.identity_rules import load_identity_rules
+    from cdp.config.identity_rules import load_identity_rules, seed_of
     from cdp.config.staging_models import id_types
     from cdp.config.yaml_text import ConfigError
     from cdp.identity.seed_labels import SEED, seed_labels
 
     load_identity_rules(settings, sources, id_types(sources.values()), files)
-    if (labels := files.get(SEED)) is not None:
-        for line, problem in seed_labels(settings, labels).problems:
-            raise ConfigError(labels, line, problem)
+    # Also where other rules are tried: they may spell two values of a label alike.
+    for line, problem in seed_labels(settings, files).problems:
+        raise ConfigError(files.get(SEED) or seed_of(settings, SEED), line, problem)
 
 
 @contextmanager

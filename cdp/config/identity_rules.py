@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -37,7 +39,14 @@ def _or_nothing(value: Any) -> Any:
 
 Text = Annotated[str | None, BeforeValidator(_or_nothing)]
 Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_or_nothing)]
-TypeName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z][A-Za-z0-9_.:-]{0,63})$")]
+
+_TYPE_NAME = r"^(\*|[A-Za-z][A-Za-z0-9_.:-]{0,63})$"
+
+TypeName = Annotated[str, Field(pattern=_TYPE_NAME)]
+
+_OF_PEOPLE = ("identifier_type", "value")
+"""Columns of what is blocked in which a person's value may stand, were it by mistake: it is not
+repeated."""
 
 
 class IdentifierType(Declared):
@@ -80,7 +89,7 @@ class BlockedValue(Declared):
     @field_validator("value", "pattern")
     @classmethod
     def _can_be_loaded(cls, told: str | None) -> str | None:
-        if told is not None and told.lower() == "null":
+        if told is not None and told.strip().lower() in ("", "null"):
             raise ValueError("a seed reads this as nothing; expected the pattern (?i)^null$")
         return told
 
@@ -154,9 +163,7 @@ def load_identity_rules(
         ConfigError: a row is wrong; says the file, the line, what was found and what is allowed.
     """
 
-    def place(name: str) -> Path:
-        return (instead or {}).get(name) or seed_of(settings, name)
-
+    place = partial(_place, settings, instead=instead)
     types = _once(place("identifier_types"), IdentifierType, "identifier_type")
     names = [row.identifier_type for _, row in types]
     if ANY_TYPE not in names:
@@ -199,10 +206,12 @@ def check_type(path: Path, line: int, column: str, name: str, known: Collection[
     allowed = {*OWN_TYPES, *known} - {ANY_TYPE}
     if name in allowed or name.partition(":")[0] in allowed:
         return
+    # What cannot be a type's name may be a person's value that stands in the wrong column.
+    called = f"is called '{name}'" if re.fullmatch(_TYPE_NAME, name) else "is called so"
     raise ConfigError(
         path,
         line,
-        f"{column}: no identifier type is called '{name}'; one of yours stands in identifier_types",
+        f"{column}: no identifier type {called}; one of yours stands in identifier_types",
         allowed,
     )
 
@@ -211,6 +220,10 @@ def seed_of(settings: Settings, name: str) -> Path:
     """The file of a seed: the configuration's own, or the shipped one."""
     own = settings.config / "seeds" / f"{name}.csv"
     return own if own.is_file() else _SHIPPED / f"{name}.csv"
+
+
+def _place(settings: Settings, name: str, instead: Mapping[str, Path] | None) -> Path:
+    return (instead or {}).get(name) or seed_of(settings, name)
 
 
 _SHIPPED = PROJECT_ROOT / "dbt_project" / "seeds"
@@ -243,9 +256,9 @@ def _labels(path: Path, known: Collection[str]) -> Iterator[LabelRow]:
         yield row
 
 
-def normalisers(settings: Settings) -> dict[str, str]:
+def normalisers(settings: Settings, instead: Mapping[str, Path] | None = None) -> dict[str, str]:
     """The normaliser of each type that the rules name; `*` for all others."""
-    rows = _rows(seed_of(settings, "identifier_types"), IdentifierType)
+    rows = _rows(_place(settings, "identifier_types", instead), IdentifierType)
     return {row.identifier_type: row.normaliser for _, row in rows}
 
 
@@ -301,7 +314,8 @@ def _row(path: Path, line: int, kind: type[Row], cells: dict[str, str]) -> Row:
     except ValidationError as error:
         first = error.errors()[0]
         column = ".".join(str(part) for part in first["loc"])
-        found = f", found '{cells[column]}'" if column in cells else ""
+        may_be_told = column in cells and not (kind is BlockedValue and column in _OF_PEOPLE)
+        found = f", found '{cells[column]}'" if may_be_told else ""
         said = first["msg"].removeprefix("Value error, ")
         message = f"{column}: {said}{found}" if column else said
         allowed = _allowed(kind, column)

@@ -213,6 +213,11 @@ _BEGUN = """
 """
 
 
+def _at_least_one(limit: int) -> int:
+    """How many rows to ask for: each tells how many there are, also where none is to be shown."""
+    return max(int(limit), 1)
+
+
 def _merges(session: Session, limit: int) -> tuple[int, int, tuple[Joined, ...]]:
     rows = session.rows(
         f"""
@@ -223,10 +228,10 @@ def _merges(session: Session, limit: int) -> tuple[int, int, tuple[Joined, ...]]
         )
         SELECT after_id, parts, count(*) OVER (),
                (SELECT count(DISTINCT part) FROM (SELECT unnest(parts) AS part FROM joined))
-        FROM joined ORDER BY len(parts) DESC, after_id LIMIT {int(limit)}
+        FROM joined ORDER BY len(parts) DESC, after_id LIMIT {_at_least_one(limit)}
         """
     )
-    examples = tuple(Joined(profile, tuple(parts)) for profile, parts, *_ in rows)
+    examples = tuple(Joined(profile, tuple(parts)) for profile, parts, *_ in rows[:limit])
     return (rows[0][2], rows[0][3], examples) if rows else (0, 0, ())
 
 
@@ -236,10 +241,10 @@ def _splits(session: Session, limit: int) -> tuple[int, tuple[Parted, ...]]:
         SELECT before_id, list_sort(list(DISTINCT after_id)) AS parts, count(*) OVER ()
         FROM sides WHERE before_id IS NOT NULL AND after_id IS NOT NULL
         GROUP BY before_id HAVING count(DISTINCT after_id) > 1
-        ORDER BY len(parts) DESC, before_id LIMIT {int(limit)}
+        ORDER BY len(parts) DESC, before_id LIMIT {_at_least_one(limit)}
         """
     )
-    examples = tuple(Parted(profile, tuple(parts)) for profile, parts, _ in rows)
+    examples = tuple(Parted(profile, tuple(parts)) for profile, parts, _ in rows[:limit])
     return (rows[0][2], examples) if rows else (0, ())
 
 
@@ -257,18 +262,19 @@ def _ended(session: Session, limit: int) -> tuple[int, tuple[Resolved, ...]]:
             GROUP BY before_id
         )
         SELECT before_id, coalesce(own, others), count(*) OVER () FROM ended
-        ORDER BY before_id LIMIT {int(limit)}
+        ORDER BY before_id LIMIT {_at_least_one(limit)}
         """
     )
-    return (rows[0][2] if rows else 0, tuple(Resolved(*row[:2]) for row in rows))
+    return (rows[0][2] if rows else 0, tuple(Resolved(*row[:2]) for row in rows[:limit]))
 
 
 def _changed(session: Session, limit: int) -> tuple[int, dict[str, int], tuple[int, ...]]:
-    columns = [
-        name
-        for name in session.arrow("SELECT * FROM profiles_after WHERE false").column_names
-        if name != "profile_id"
-    ]
+    # Of an upgrade that no run has seen yet, columns that are on one side only say nothing.
+    before, after = (
+        session.arrow(f"SELECT * FROM {table} WHERE false").column_names
+        for table in (f"{BEFORE}.profiles", "profiles_after")
+    )
+    columns = [name for name in after if name != "profile_id" and name in before]
     told = ", ".join(
         f'one."{name}" IS DISTINCT FROM other."{name}" AS "{name}"' for name in columns
     )
@@ -284,9 +290,9 @@ def _changed(session: Session, limit: int) -> tuple[int, dict[str, int], tuple[i
     any_of_them = " OR ".join(f'"{name}"' for name in columns)
     rows = session.rows(
         f"SELECT profile_id, count(*) OVER () FROM differing WHERE {any_of_them} "
-        f"ORDER BY profile_id LIMIT {int(limit)}"
+        f"ORDER BY profile_id LIMIT {_at_least_one(limit)}"
     )
-    examples = tuple(profile for profile, _ in rows)
+    examples = tuple(profile for profile, _ in rows[:limit])
     return rows[0][1] if rows else 0, {name: number for number, name in found}, examples
 
 

@@ -7,7 +7,7 @@ Does not belong here: the form of a row (`cdp.config.label_rows`), what was reco
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,18 +35,18 @@ class SeedLabels:
     problems: tuple[tuple[int, str], ...]
 
 
-def seed_labels(settings: Settings, instead: Path | None = None) -> SeedLabels:
+def seed_labels(settings: Settings, instead: Mapping[str, Path] | None = None) -> SeedLabels:
     """Read the seed.
 
     Args:
-        instead: a file to read in its place.
+        instead: files to read in place of seeds, by the seeds' names.
 
     Raises:
         WrongFile: it has other columns, or is no CSV in UTF-8.
     """
-    path = instead or seed_of(settings, SEED)
+    path = (instead or {}).get(SEED) or seed_of(settings, SEED)
     rows, problems = read_labels(path)
-    spell = _Speller(settings)
+    spell = _Speller(settings, instead)
     standing = Standing()
     labels: list[Label] = []
     for row in rows:
@@ -100,8 +100,8 @@ def loaded(warehouse: Warehouse, labels: Iterable[Label]) -> list[Label]:
 class _Speller:
     """Identifiers as their types are spelled, by the rules as they are declared."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._normalisers = normalisers(settings)
+    def __init__(self, settings: Settings, instead: Mapping[str, Path] | None = None) -> None:
+        self._normalisers = normalisers(settings, instead)
         self._country = settings.default_country
 
     def identifier(self, meant: Identifier) -> Identifier | None:

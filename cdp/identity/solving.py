@@ -217,7 +217,8 @@ def _newest_first(label: Label, identifiers: Mapping[int, Identifier]) -> tuple[
     ends = sorted(
         (each.type, each.value) for each in (identifiers[label.left], identifiers[label.right])
     )
-    return (-label.number, label.kind, ends)
+    # Of two in the seed, which have no order, the one that keeps apart.
+    return (-label.number, label.kind == "join", ends)
 
 
 def _believed(component: Component, labelled: Union, rules: Rules) -> Union:

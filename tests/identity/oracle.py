@@ -131,7 +131,9 @@ class Oracle:
         kind, value = self.told.identifiers[node]
         if value is None:
             return "unreadable"
-        found = any(of in ("*", kind) and re.search(what, value) for of, what in self.told.blocked)
+        # Of a name that stands within a scope, the name.
+        told = value.partition(":")[2] if kind == "name" else value
+        found = any(of in ("*", kind) and re.search(what, told) for of, what in self.told.blocked)
         return "blocked" if found else None
 
     def _unblocked(self) -> Iterable[Seen]:
@@ -149,7 +151,7 @@ class Oracle:
 
     def labelled(self) -> Sets:
         sets = Sets(self.nodes)
-        for label in sorted(self.told.labels, key=lambda each: -each.number):
+        for label in sorted(self.told.labels, key=lambda one: (-one.number, one.kind == "join")):
             if label.right is None:
                 continue
             if label.kind == "join" and sets.may_join(label.left, label.right):

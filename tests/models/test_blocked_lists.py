@@ -85,3 +85,18 @@ def test_a_long_list_blocks_every_spelling_and_may_be_taken_back(tmp_path: Path)
     block(never, SHORT)
     never.run(ROWS)
     assert landed.tables() == never.tables()
+
+
+@pytest.mark.parametrize("how", ["name,GUEST  user,,a list", "*,Guest User,,a list", "*,,^guest,x"])
+def test_a_name_is_blocked_in_whatever_scope_it_tells_somebody(tmp_path: Path, how: str) -> None:
+    """Its spelling is that of names, and a pattern sees it without its scope."""
+    landed = Landed(tmp_path)
+    block(landed, [how])
+    landed.run([contact("1", "Guest User"), contact("2", "guest user"), contact("3", "Ada Byron")])
+    landed.run([contact("4", "Guest-User"), contact("5", "Ada BYRON")])
+    ada = frozenset({"crm_id=3", "crm_id=5", "name=people:ada byron"})
+    assert landed.people() == {*(frozenset({f"crm_id={number}"}) for number in "124"), ada}
+
+
+def contact(number: str, name: str) -> Row:
+    return Row("crm", "contacts", {"id": number, "name": name, "version": "1"}, f"k:{number}:1")

@@ -30,7 +30,8 @@ ruled as (
     select
         blocked.identifier_type,
         blocked.value,
-        {{ normaliser_of('blocked.identifier_type') }} as normaliser
+        -- Names in whatever scope.
+        {{ rule_of_type('normaliser') }} as normaliser
     from blocked
     left join types on blocked.identifier_type = types.identifier_type
     left join types as any_type on any_type.identifier_type = '*'

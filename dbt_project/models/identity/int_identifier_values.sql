@@ -56,16 +56,31 @@ normalised as (
 
 ),
 
+-- Of a name that tells somebody within a scope, the name is what may be nobody's.
+told as (
+
+    select
+        normalised.*,
+        case when normaliser = 'scoped_name' then 'name' else normaliser end as told_normaliser,
+        case
+            when normaliser = 'scoped_name'
+                then substr(identifier_value, {{ dbt.position("':'", 'identifier_value') }} + 1)
+            else identifier_value
+        end as told_value
+    from normalised
+
+),
+
 -- Lists may be long, so they are joined.
 listed as (
 
-    select distinct normalised.birth
-    from normalised
+    select distinct told.birth
+    from told
     inner join blocked_values
         on
-            normalised.normaliser = blocked_values.normaliser
-            and normalised.identifier_value = blocked_values.identifier_value
-            and blocked_values.identifier_type in ('*', normalised.identifier_type)
+            told.told_normaliser = blocked_values.normaliser
+            and told.told_value = blocked_values.identifier_value
+            and blocked_values.identifier_type in ('*', told.identifier_type)
 
 ),
 
@@ -73,17 +88,17 @@ listed as (
 judged as (
 
     select
-        normalised.*,
+        told.*,
         identifier_value is null
         or listed.birth is not null
         {%- for rule in blocked_value_rules() %}
         or (
             {{ "true" if rule.identifier_type == '*' else "identifier_type = " ~ text_literal(rule.identifier_type) }}
-            and {{ matches_regex('identifier_value', rule.pattern) }}
+            and {{ matches_regex('told_value', rule.pattern) }}
         )
         {%- endfor %} as is_blocked
-    from normalised
-    left join listed on normalised.birth = listed.birth
+    from told
+    left join listed on told.birth = listed.birth
 
 ),
 

@@ -34,15 +34,6 @@ told as (
         raw_value,
         run_number
     from births
-
-    union all
-
-    select
-        identifier_type,
-        value as raw_value,
-        0 as run_number
-    from blocked
-    where identifier_type <> '*'
     {%- for side in ('left', 'right') %}
 
     union all
@@ -66,6 +57,18 @@ ruled as (
     from told
     left join types on told.identifier_type = types.identifier_type
     left join types as any_type on any_type.identifier_type = '*'
+
+    union all
+
+    -- Names are blocked in whatever scope.
+    select
+        {{ rule_of_type('normaliser') }} as normaliser,
+        blocked.value as raw_value,
+        0 as run_number
+    from blocked
+    left join types on blocked.identifier_type = types.identifier_type
+    left join types as any_type on any_type.identifier_type = '*'
+    where blocked.identifier_type <> '*'
 
     union all
 
