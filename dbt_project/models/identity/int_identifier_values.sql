@@ -64,7 +64,7 @@ told as (
         case when normaliser = 'scoped_name' then 'name' else normaliser end as told_normaliser,
         case
             when normaliser = 'scoped_name'
-                then substr(identifier_value, {{ dbt.position("':'", 'identifier_value') }} + 1)
+                then {{ dbt.split_part('identifier_value', "':'", 2) }}
             else identifier_value
         end as told_value
     from normalised
