@@ -127,6 +127,7 @@ def test_there_must_be_a_rule_for_types_that_are_not_named(settings: Settings) -
         ("email,NULL,,lost", r"value: a seed reads this as nothing; expected the pattern \(\?i\)"),
         ("email,,null,lost", "pattern: a seed reads this as nothing"),
         ("emial,a@x,,typo", "no identifier type is called 'emial'.*did you mean 'email'"),
+        ("ada@x,email,,swapped", r"^(?!.*ada@x).*identifier_type: .*pattern"),
         ("loyalty,a@x,,undeclared", "one of yours stands in identifier_types"),
         ("email,b@x,,twice", "the same stands in line 2 already"),
     ],
