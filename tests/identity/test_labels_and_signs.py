@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from cdp.identity.graph import Label
+from cdp.identity.graph import Component, Identifier, Label
 from cdp.identity.plausibility import Finding
 from cdp.identity.rules import Rules, Signs, TypeRule
+from cdp.identity.solving import solve
 from tests.identity.stories import identifiers, left_out, likely, people, seen, solved
 
 RULES = Rules(
@@ -237,3 +238,11 @@ def test_what_a_source_says_is_one_stays_one_and_is_told() -> None:
     told = solved(known, edges, RULES, names=names)
     assert people(told) == [[1, 2], [3]]
     assert [(each.kind, each.sign) for each in told.findings] == [("cluster", "names")]
+
+
+def test_of_two_labels_of_the_seed_that_contradict_each_other_the_one_that_parts_holds() -> None:
+    """Rows of the seed have no order; a wrong merge does more harm than a missed one."""
+    nodes = {1: Identifier("user_id", "a"), 2: Identifier("user_id", "b")}
+    labels = (Label(0, "join", 1, 2), Label(0, "split", 1, 2))
+    for told in (labels, labels[::-1]):
+        assert solve(Component(nodes, (), told), Rules({})).profiles == {1: 1, 2: 2}
