@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Sequence
+
 import duckdb
-import pyarrow as pa
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cdp.warehouse.engines import components
 from cdp.warehouse.engines.components import known_to, roots
 
 Edges = list[tuple[int, int]]
@@ -30,17 +35,19 @@ def searched(edges: Edges) -> dict[int, int]:
     return found
 
 
-def compiled(edges: Edges) -> dict[int, int]:
-    left, right = ([edge[side] for edge in edges] for side in (0, 1))
-    nodes, least = roots(pa.array(left, pa.int64()), pa.array(right, pa.int64()))
-    assert nodes.to_pylist() == sorted({*left, *right})
-    return dict(zip(nodes.to_pylist(), least.to_pylist(), strict=True))
+def compiled(edges: Edges, alone: Sequence[int] = (), threads: int = 1) -> dict[int, int]:
+    left, right = (np.array([edge[side] for edge in edges], dtype=np.int64) for side in (0, 1))
+    nodes, least = roots(np.array(alone, dtype=np.int64), left, right, threads)
+    assert nodes.tolist() == sorted({*alone, *left.tolist(), *right.tolist()})
+    return dict(zip(nodes.tolist(), least.tolist(), strict=True))
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(BIRTHS, BIRTHS), max_size=40))
-def test_each_node_is_called_after_the_least_that_it_is_connected_with(edges: Edges) -> None:
-    assert compiled(edges) == searched(edges)
+@given(st.lists(st.tuples(BIRTHS, BIRTHS), max_size=40), st.lists(BIRTHS, unique=True, max_size=9))
+def test_each_node_is_called_after_the_least_that_it_is_connected_with(
+    edges: Edges, alone: list[int]
+) -> None:
+    assert compiled(edges, alone) == {node: node for node in alone} | searched(edges)
 
 
 def test_a_long_chain_is_one_component_whatever_the_order_of_its_links() -> None:
@@ -48,14 +55,32 @@ def test_a_long_chain_is_one_component_whatever_the_order_of_its_links() -> None
     assert set(compiled(chain[::2] + chain[1::2]).values()) == {1}
 
 
-def test_the_engine_takes_and_gives_lists_row_by_row_and_is_told_twice() -> None:
-    with duckdb.connect() as instance:
-        known_to(instance)
-        known_to(instance)
-        rows = instance.execute(
-            "SELECT connected_roots(lefts, rights) FROM (VALUES "
-            "(1, [5, 9], [7, 7]), (2, CAST([] AS BIGINT[]), CAST([] AS BIGINT[])), (3, [2], [1])"
-            ") AS given (n, lefts, rights) ORDER BY n"
-        ).fetchall()
-    pairs = [[tuple(pair.values()) for pair in row[0]] for row in rows]
-    assert pairs == [[(5, 5), (7, 5), (9, 5)], [], [(1, 1), (2, 1)]]
+def test_more_threads_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(components, "_WORTH_SHARING", 10)
+    random = np.random.default_rng(7)
+    edges = [tuple(pair) for pair in random.integers(1, 900, (700, 2)).tolist()]
+    assert compiled(edges, threads=3) == searched(edges)
+
+
+def test_the_engine_runs_two_queries_and_gives_every_node_and_end_once() -> None:
+    address = ":memory:components"
+    with duckdb.connect(address) as instance:
+        with duckdb.connect(address) as former:
+            known_to(former, address)
+        known_to(instance, address)
+        gc.collect()
+        instance.execute(
+            "CREATE TABLE edges AS FROM (VALUES (5, 7), (9, 7), (3, 2)) AS edges (one, other); "
+            "CREATE TABLE solved AS SELECT unnest(connected_roots('SELECT 4 AS node', "
+            "'SELECT one AS left_node, other AS right_node FROM edges'), recursive := true)"
+        )
+        rows = instance.execute("SELECT node, root FROM solved ORDER BY node").fetchall()
+    assert rows == [(2, 2), (3, 2), (4, 4), (5, 5), (7, 5), (9, 5)]
+
+
+def test_what_is_wrong_with_a_query_is_said() -> None:
+    address = ":memory:components_gone"
+    with duckdb.connect(address) as instance:
+        known_to(instance, address)
+        with pytest.raises(duckdb.Error, match="no_such_table"):
+            instance.execute("SELECT connected_roots('FROM no_such_table', 'SELECT 1, 2')")

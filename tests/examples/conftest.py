@@ -68,12 +68,12 @@ class Example:
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Example]:
     """An example by its name, in an empty home; `replaced` are texts of its sources.yml and what
-    stands there instead."""
+    stands there instead. `own` is one whose declarations commands may write to."""
 
-    def make(name: str, replaced: Mapping[str, str] = NOTHING) -> Example:
+    def make(name: str, replaced: Mapping[str, str] = NOTHING, *, own: bool = False) -> Example:
         folder = tmp_path_factory.mktemp(name)
         config = PROJECT_ROOT / "examples" / name
-        if replaced:
+        if replaced or own:
             config = Path(shutil.copytree(config, folder / "config"))
             sources = config / "sources.yml"
             text = sources.read_text()

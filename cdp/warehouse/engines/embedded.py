@@ -163,7 +163,7 @@ def opened(settings: Settings, until: float) -> Iterator[EmbeddedWarehouse]:
         instance.execute("SET GLOBAL TimeZone = 'UTC'")
         # The log of a large load is folded in by an explicit checkpoint, not in its midst.
         instance.execute("SET checkpoint_threshold = '256MB'")
-        components.known_to(instance)
+        components.known_to(instance, INSTANCE)
         _attach(instance, settings, until)
         try:
             warehouse = EmbeddedWarehouse(settings, instance)

@@ -7,23 +7,24 @@
 
     The embedded engine has them compiled instead (macros/engine/duckdb/components.sql).
 
-    edges: SQL giving left_node, right_node. Returns the name of a temporary table (node, root) that
-    holds the nodes of the edges only; a node without an edge is its own component. -#}
-{% macro connected_components(edges) -%}
+    nodes: SQL giving node, of those that may have no edge. edges: SQL giving left_node, right_node.
+    Returns what can be selected from: (node, root), one row for every node and every end of an edge;
+    a node without an edge is its own component. -#}
+{% macro connected_components(nodes, edges) -%}
     {%- if not reads_tables() -%}
         {{ return('components_to_be') }}
     {%- endif -%}
-    {{ return(adapter.dispatch('connected_components', 'tributary')(edges)) }}
+    {{ return(adapter.dispatch('connected_components', 'tributary')(nodes, edges)) }}
 {%- endmacro %}
 
-{% macro default__connected_components(edges) -%}
+{% macro default__connected_components(nodes, edges) -%}
     {%- set run_number = namespace(open=true) -%}
     {%- set links = kept_name('cc_edges') -%}
     {%- set labels = kept_name('cc_labels') -%}
     {%- set hooks = kept_name('cc_hooks') -%}
     {%- set jumped = kept_name('cc_jumped') -%}
-    {%- do rebuild_temporary('cc_edges', 'select distinct left_node as l, right_node as r from (' ~ edges ~ ') as given where left_node <> right_node') -%}
-    {%- do rebuild_temporary('cc_labels', 'select l as node, l as root from ' ~ links ~ ' union distinct select r, r from ' ~ links) -%}
+    {%- do rebuild_temporary('cc_edges', 'select distinct left_node as l, right_node as r from (' ~ edges ~ ') as given') -%}
+    {%- do rebuild_temporary('cc_labels', 'select node, node as root from (' ~ nodes ~ ') as given union distinct select l, l from ' ~ links ~ ' union distinct select r, r from ' ~ links) -%}
     {%- for round in range(64) if run_number.open -%}
         {%- do rebuild_temporary('cc_hooks', 'select node, min(neighbour) as parent from (select l as node, r as neighbour from ' ~ links ~ ' union all select r, l from ' ~ links ~ ' union all select l, l from ' ~ links ~ ' union all select r, r from ' ~ links ~ ') as both_ways group by node') -%}
         {%- set jumping = namespace(open=true) -%}

@@ -5,21 +5,33 @@
 ) }}
 
 -- depends_on: {{ ref('fct_identity_edges') }}
+-- depends_on: {{ ref('int_identifier_values') }}
 -- depends_on: {{ ref('int_identity_labels') }}
 -- depends_on: {{ ref('int_match_edges') }}
--- depends_on: {{ ref('int_current_run') }}
-{% set joins -%}
-    select labels.left_node, labels.right_node from {{ ref('int_identity_labels') }} as labels
-    where labels.kind = 'join' and labels.is_in_force
+{%- set nodes -%}
+    select identifiers.node from {{ ref('int_identifier_values') }} as identifiers
+    where
+        not identifiers.is_blocked and identifiers.birth = identifiers.node
+        {%- if is_incremental() %}
+        and identifiers.birth > (select coalesce(max(known.node), 0) from {{ this }} as known)
+        {%- endif %}
+{%- endset %}
+{%- set told -%}
+    select edges.left_node, edges.right_node from {{ ref('fct_identity_edges') }} as edges
+    where edges.blocked_by is null
 {%- endset %}
 {%- set likely -%}
     select matches.left_node, matches.right_node from {{ ref('int_match_edges') }} as matches
     where matches.is_in_force
 {%- endset %}
+{%- set joined -%}
+    select labels.left_node, labels.right_node from {{ ref('int_identity_labels') }} as labels
+    where labels.kind = 'join' and labels.is_in_force
+{%- endset %}
 {#- Components that hung together by a label that was taken back, or by what is no longer likely: solved
     anew from all their edges. -#}
 {%- set dissolved -%}
-    select known.component_id from {{ this }} as known
+    select distinct known.component_id from {{ this }} as known
     where known.node in (
         select labels.left_node from {{ ref('int_identity_labels') }} as labels
         where labels.kind = 'join' and not labels.is_in_force
@@ -38,32 +50,41 @@
         {{ dissolved }}
     ),
 
-    standing as (
-        select known.* from {{ this }} as known
-        where known.component_id not in (select dissolved.component_id from dissolved)
-    ),
-
     loose as (
         select known.node from {{ this }} as known
         where known.component_id in (select dissolved.component_id from dissolved)
     ),
 
     wanted as (
-        select edges.left_node, edges.right_node from {{ ref('fct_identity_edges') }} as edges
-        where
-            edges.blocked_by is null
-            and (
-                edges.known_landing_number > {{ run_value('published_landing_high_water') }}
-                or edges.left_node in (select loose.node from loose)
-            )
+        {{ told }}
+            and edges.known_landing_number > {{ run_value('published_landing_high_water') }}
+        union all
+        {{ told }}
+            and edges.left_node in (select loose.node from loose)
         union all
         {{ likely }}
-            and (
-                matches.last_landing_number > {{ run_value('published_landing_high_water') }}
-                or matches.left_node in (select loose.node from loose)
-            )
+            and matches.last_landing_number > {{ run_value('published_landing_high_water') }}
         union all
-        {{ joins }}
+        {{ likely }}
+            and matches.left_node in (select loose.node from loose)
+        union all
+        {{ joined }}
+    ),
+
+    ends as (
+        select wanted.left_node as node from wanted
+        union distinct
+        select wanted.right_node from wanted
+    ),
+
+    standing as (
+        select
+            known.node,
+            known.component_id
+        from {{ this }} as known
+        where
+            known.node in (select ends.node from ends)
+            and known.component_id not in (select dissolved.component_id from dissolved)
     )
 
     select
@@ -73,72 +94,80 @@
     left join standing as one on wanted.left_node = one.node
     left join standing as other on wanted.right_node = other.node
     {%- else -%}
-    select edges.left_node, edges.right_node from {{ ref('fct_identity_edges') }} as edges
-    where edges.blocked_by is null
+    {{ told }}
     union all
     {{ likely }}
     union all
-    {{ joins }}
+    {{ joined }}
     {%- endif -%}
 {%- endset %}
-{%- set solved = connected_components(edges) %}
+{%- set components = connected_components(nodes, edges) %}
 
-with nodes as (
+{% if not is_incremental() -%}
+select
+    solved.node,
+    solved.root as component_id
+from {{ components }} as solved
+{%- else -%}
+with solved as (
 
-    select node from {{ ref('int_identifier_values') }}
-    where not is_blocked and birth = node
-    {%- if is_incremental() %}
-    and birth > (select coalesce(max(known.node), 0) from {{ this }} as known)
-    {%- endif %}
-
-),
-
-solved as (
-
-    select * from {{ solved }}
+    select * from {{ components }} as found
 
 ),
 
-{%- if is_incremental() %}
+known as (
+
+    select * from {{ this }}
+
+),
 
 dissolved as (
 
     {{ dissolved }}
 
 ),
-{%- endif %}
 
-labelled as (
-
-    select
-        nodes.node,
-        nodes.node as component_id
-    from nodes
-
-    {% if is_incremental() -%}
-    union all
+-- What a known component's members are now called after: one name, or each after what it hangs on.
+changed as (
 
     select
-        known.node,
-        known.component_id
-    from {{ this }} as known
+        solved.node as component_id,
+        solved.root
+    from solved
     where
-        known.component_id in (select solved.node from solved where solved.node <> solved.root)
-        and known.component_id not in (select dissolved.component_id from dissolved)
+        solved.node <> solved.root
+        and solved.node not in (select dissolved.component_id from dissolved)
 
     union all
 
     select
+        dissolved.component_id,
+        null as root
+    from dissolved
+
+),
+
+members as (
+
+    select
         known.node,
-        known.node as component_id
-    from {{ this }} as known
-    where known.component_id in (select dissolved.component_id from dissolved)
-    {%- endif %}
+        changed.root
+    from known
+    inner join changed on known.component_id = changed.component_id
 
 )
 
 select
-    labelled.node,
-    coalesce(solved.root, labelled.component_id) as component_id
-from labelled
-left join solved on labelled.component_id = solved.node
+    solved.node,
+    solved.root as component_id
+from solved
+where solved.node > (select coalesce(max(known.node), 0) from known)
+
+union all
+
+select
+    members.node,
+    coalesce(members.root, solved.root, members.node) as component_id
+from members
+left join solved on members.node = solved.node
+{%- endif %}
