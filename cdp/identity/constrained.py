@@ -29,10 +29,12 @@ SCHEMA = pa.schema(
         ("seen", pa.int64()),
         ("identifiers", pa.int64()),
         ("edges", pa.int64()),
+        ("is_nobodys", pa.bool_()),
     ]
 )
 """Grain: one row per identifier (`kind` member, with its `profile_id`, and in `same_as` the
-earliest born of the ids that sources or people say are one with it), one per edge that was left out
+earliest born of the ids that sources or people say are one with it, and in `is_nobodys` whether it
+has proved to be nobody's own), one per edge that was left out
 (`kind` rejected, `birth` to `other_birth`, with the `rule` that did it), and one per group that is
 implausible as one person (`kind` cluster or value, `birth` the earliest born of it or the value,
 `rule` the sign, `seen` how much of it, and the group's `identifiers` and `edges` left out)."""
@@ -120,6 +122,7 @@ def _rows(number: int, solution: Solution) -> Iterator[dict[str, Any]]:
             "birth": node,
             "profile_id": profile,
             "same_as": solution.same_as.get(node),
+            "is_nobodys": node in solution.nobodys,
         }
     for edge, rule in solution.rejected:
         yield {

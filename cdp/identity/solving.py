@@ -34,12 +34,14 @@ class Solution:
         rejected: the edges that had to be left out, with the rule that did it.
         same_as: of identifiers that a source or a person says are one, the earliest born of them.
         findings: groups of identifiers that are implausible as one person.
+        nobodys: values that are nobody's own, but for those that somebody has joined with others.
     """
 
     profiles: dict[int, int]
     rejected: tuple[tuple[Edge, str], ...]
     same_as: dict[int, int]
     findings: tuple[Finding, ...] = ()
+    nobodys: frozenset[int] = frozenset()
 
 
 def solve(component: Component, rules: Rules) -> Solution:
@@ -89,7 +91,14 @@ def solve(component: Component, rules: Rules) -> Solution:
             if classes[believed.root(node)] > 1
         },
         (*findings, *stars(alone, component, rules.signs)),
+        _alone(nobodys, profiles),
     )
+
+
+def _alone(nodes: Collection[int], profiles: Mapping[int, int]) -> frozenset[int]:
+    """Those of the nodes that share their profile with nobody."""
+    members = Counter(profiles.values())
+    return frozenset(node for node in nodes if members[profiles[node]] == 1)
 
 
 def _parts(

@@ -68,31 +68,15 @@ def test_staging_says_what_the_file_says(repository: Example, commits: pd.DataFr
 
 
 def fit(repository: Example, commits: pd.DataFrame, real_data: DataSets) -> Fit:
-    """How well profiles fit what people have said, over the distinct pairs of a name and an
-    address. Where the address is nobody's, the name says whose the pair is; where it says nothing
-    either, the pair is nobody else's."""
-    profiles = dict(
-        repository.warehouse_rows(
-            "SELECT spellings.identifier_type || ' ' || spellings.raw_value, served.profile_id "
-            "FROM identity.int_identifier_values AS spellings "
-            "INNER JOIN identity.dim_identifiers AS served ON spellings.node = served.birth"
-        )
-    )
-    nobodys = {
-        value
-        for (value,) in repository.warehouse_rows(
-            "SELECT DISTINCT spellings.raw_value FROM identity.fct_rejected_edges AS edges "
-            "INNER JOIN identity.int_identifier_values AS spellings "
-            "ON spellings.node IN (edges.left_node, edges.right_node) "
-            "WHERE edges.rule = 'bad_value' AND spellings.identifier_type = 'email'"
-        )
-    }
+    """How well the owners of commits fit what people have said, over the distinct pairs of a name
+    and an address. A pair whose commits are nobody's is nobody else's."""
     truth = pd.read_parquet(real_data / "contributors/truth.parquet").set_index("event_id")
-    told = commits[["author_name", "author_email"]].join(truth).drop_duplicates()
-    by_name = ("name repository:" + told["author_name"].str.strip()).map(profiles)
-    by_address = ("email " + told["author_email"].str.strip()).map(profiles)
-    unsaid = told["author_email"].str.strip().isin(nobodys) | by_address.isna()
-    found = by_name.where(unsaid, by_address).fillna(-pd.Series(range(len(told)), told.index))
+    rows = repository.warehouse_rows("SELECT event_id, profile_id FROM profiles.fct_events")
+    owner = pd.Series({key.removeprefix("k:"): profile for key, profile in rows}, dtype="Int64")
+    pairs = commits.join(truth).assign(owner=owner).groupby(["author_name", "author_email"])
+    assert pairs["owner"].nunique().le(1).all()
+    told = pairs[["owner", "person_id"]].first().reset_index(drop=True)
+    found = told["owner"].fillna(-pd.Series(told.index))
     return fit_of_groups(found.astype(int).tolist(), told["person_id"].tolist())
 
 

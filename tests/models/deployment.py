@@ -21,7 +21,13 @@ from cdp.warehouse.store import open_warehouse
 from ingestion.landing import land
 from ingestion.promotion import LoadReport
 
-OF_THE_RUN = ("int_current_run", "int_touched_", "int_changed_", "int_identity_conflicts")
+OF_THE_RUN = (
+    "int_current_run",
+    "int_touched_",
+    "int_changed_",
+    "int_identity_conflicts",
+    "int_reanchored_",
+)
 """Tables that describe a run's change set: they differ between an increment and a rebuild."""
 
 

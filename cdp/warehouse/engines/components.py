@@ -7,7 +7,7 @@ edges count (the models), components on other engines, where SQL finds them
 The method is that of the SQL, hooking and pointer jumping, over arrays: of the two ends of an edge
 the greater hooks onto a lesser, hooks are followed to their roots, and edges within one root fall
 away, until none is left. What SQL joins for, an array looks up.
-A function of DuckDB's takes values and not tables, and is called once for every 2,048 of them, which
+A function of DuckDB takes values and not tables, and is called once for every 2,048 of them, which
 costs more than solving does; so this one is given queries, and reads their rows by Arrow.
 """
 

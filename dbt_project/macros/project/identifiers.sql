@@ -10,13 +10,13 @@
 
 
 {#- The name that a row tells: in one piece, or put together from its parts. -#}
-{% macro told_name() -%}
+{% macro told_name(relation) -%}
     coalesce(
-        full_name,
+        {{ relation }}.full_name,
         case
-            when first_name is null then last_name
-            when last_name is null then first_name
-            else first_name || ' ' || last_name
+            when {{ relation }}.first_name is null then {{ relation }}.last_name
+            when {{ relation }}.last_name is null then {{ relation }}.first_name
+            else {{ relation }}.first_name || ' ' || {{ relation }}.last_name
         end
     )
 {%- endmacro %}

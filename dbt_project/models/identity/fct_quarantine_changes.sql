@@ -31,7 +31,7 @@ ranked as (
 
     select
         recorded.*,
-        row_number() over (partition by recorded.cluster_id order by recorded.run_number desc) as nth
+        row_number() over (partition by recorded.cluster_id, recorded.kind order by recorded.run_number desc) as nth
     from recorded
 
 ),
@@ -53,7 +53,7 @@ select
     current_run.run_id,
     current_run.as_of as changed_at
 from clusters
-full outer join before on clusters.cluster_id = before.cluster_id
+full outer join before on clusters.cluster_id = before.cluster_id and clusters.kind = before.kind
 cross join current_run
 where clusters.cluster_id is null or before.cluster_id is null
 {% else %}

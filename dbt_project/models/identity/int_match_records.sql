@@ -7,10 +7,17 @@
     'phone_country', 'birth_date', 'street', 'city', 'postal_code', 'region', 'country', 'language', 'company'
 ] %}
 
-{#- What is told on a device may be told of whoever else uses it. -#}
-{%- set slots_of_events = event_slots('events') | selectattr(0, 'ne', 'by_device') | list %}
+{#- What is told on a device may be told of whoever else uses it; names are what is compared. -#}
+{%- set slots_of_events = event_slots('events') | rejectattr(0, 'in', ['by_name', 'by_device']) | list %}
 
-with contacts as (
+with identifiers as (
+
+    select * from {{ ref('int_identifier_values') }}
+    where not is_blocked
+
+),
+
+contacts as (
 
     select * from {{ ref('int_contact_versions') }}
 
@@ -35,7 +42,7 @@ told as (
         {%- endfor %}
         contacts.landing_number
     from contacts
-    {{ anchor_joins(contact_slots('contacts')) }}
+    {{ anchor_joins(contact_slots('contacts'), 'identifiers') }}
 
     union all
 
@@ -48,7 +55,7 @@ told as (
         {%- endfor %}
         events.landing_number
     from events
-    {{ anchor_joins(slots_of_events) }}
+    {{ anchor_joins(slots_of_events, 'identifiers') }}
 
 )
 

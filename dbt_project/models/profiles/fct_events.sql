@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='merge',
     unique_key='landing_number',
-    merge_update_columns=['profile_id', 'session_id'],
+    merge_update_columns=['anchor_birth', 'visitor_birth', 'profile_id', 'session_id'],
     partition_by=parted_by('occurred_at'),
     cluster_by=looked_up_by(['visitor_birth', 'profile_id']),
     contract={'enforced': true}
@@ -61,9 +61,27 @@ identifiers as (
 
 ),
 
+owning as (
+
+    select * from {{ ref('int_owning_identifiers') }}
+
+),
+
+scopes as (
+
+    select * from {{ ref('identity_scopes') }}
+
+),
+
 changed_visitors as (
 
     select * from {{ ref('int_changed_visitors') }}
+
+),
+
+reanchored as (
+
+    select * from {{ ref('int_reanchored_events') }}
 
 ),
 
@@ -92,9 +110,27 @@ arrived as (
         events.properties,
         events.landing_number
     from events
-    {{ anchor_joins(slots) }}
+    left join scopes on events.source = scopes.source
+    {{ anchor_joins(slots, 'owning') }}
 
 ),
+
+{% if is_incremental() -%}
+-- Nobody's visits are cut by no change of a visitor, but may turn out to be somebody's.
+known as (
+
+    select * from {{ this }} as there
+    where there.visitor_birth in (select changed_visitors.visitor_birth from changed_visitors)
+
+    union all
+
+    select * from {{ this }} as there
+    where
+        there.visitor_birth is null
+        and there.landing_number in (select reanchored.landing_number from reanchored)
+
+),
+{%- endif %}
 
 -- Sessions and owners are found over narrow rows: what an event carries never changes, so the
 -- events that a visitor had before are neither read nor written whole.
@@ -106,6 +142,8 @@ visited as (
         visitor_birth,
         is_bot or is_internal as is_no_visit,
         occurred_at,
+        cast(null as {{ dbt.type_bigint() }}) as anchor_before,
+        cast(null as {{ dbt.type_bigint() }}) as visitor_before,
         cast(null as {{ dbt.type_bigint() }}) as profile_before,
         cast(null as {{ dbt.type_bigint() }}) as session_before,
         false as is_known
@@ -116,15 +154,23 @@ visited as (
 
     select
         known.landing_number,
-        known.anchor_birth,
-        known.visitor_birth,
+        case
+            when reanchored.landing_number is null then known.anchor_birth
+            else reanchored.anchor_birth
+        end as anchor_birth,
+        case
+            when reanchored.landing_number is null then known.visitor_birth
+            else reanchored.visitor_birth
+        end as visitor_birth,
         known.is_bot or known.is_internal as is_no_visit,
         known.occurred_at,
+        known.anchor_birth as anchor_before,
+        known.visitor_birth as visitor_before,
         known.profile_id as profile_before,
         known.session_id as session_before,
         true as is_known
-    from {{ this }} as known
-    where known.visitor_birth in (select changed_visitors.visitor_birth from changed_visitors)
+    from known
+    left join reanchored on known.landing_number = reanchored.landing_number
     {%- endif %}
 
 ),
@@ -197,7 +243,7 @@ union all
 
 select
     {% for column, type in carried.items() %}
-    cast(null as {{ type }}) as {{ column }},
+    {{ column if column in ['anchor_birth', 'visitor_birth'] else 'cast(null as ' ~ type ~ ') as ' ~ column }},
     {% endfor %}
     profile_id,
     session_id,
@@ -205,5 +251,10 @@ select
 from owned
 where
     is_known
-    and (profile_id is distinct from profile_before or session_id is distinct from session_before)
+    and (
+        profile_id is distinct from profile_before
+        or session_id is distinct from session_before
+        or anchor_birth is distinct from anchor_before
+        or visitor_birth is distinct from visitor_before
+    )
 {%- endif %}

@@ -79,6 +79,12 @@ identifiers as (
 
 ),
 
+owning as (
+
+    select * from {{ ref('int_owning_identifiers') }}
+
+),
+
 line_totals as (
 
     select
@@ -109,7 +115,7 @@ anchored as (
     from orders
     cross join current_run
     left join line_totals on orders.order_key = line_totals.order_key
-    {{ anchor_joins(slots) }}
+    {{ anchor_joins(slots, 'owning') }}
 
 ),
 

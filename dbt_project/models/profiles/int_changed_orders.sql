@@ -1,5 +1,7 @@
 {{ config(materialized='table', tags=['change_set']) }}
 
+{%- set slots = order_slots('orders') %}
+
 with facts as (
 
     select
@@ -74,6 +76,30 @@ moved as (
 
 ),
 
+orders as (
+
+    select * from {{ ref('int_orders') }}
+
+),
+
+-- By any identifier that they carry, since it may have been the strongest or is now.
+reanchored as (
+
+    {%- for _, type, value in slots %}
+
+    select
+        orders.source,
+        orders.order_id
+    from orders
+    inner join {{ ref('int_changed_verdicts') }} as changed
+        on
+            changed.identifier_type = {{ type }}
+            and changed.raw_value = {{ value }}
+    {{ "union distinct" if not loop.last }}
+    {%- endfor %}
+
+),
+
 everything as (
 
     select
@@ -103,6 +129,8 @@ together as (
     select * from refunds_moved
     union distinct
     select * from moved
+    union distinct
+    select * from reanchored
     union distinct
     select * from everything
     union distinct

@@ -51,6 +51,14 @@ sessions_cut as (
 
 ),
 
+-- What proved to be nobody's passed its events on.
+events_left as (
+
+    select distinct profile_before as profile_id
+    from {{ ref('int_reanchored_events') }}
+
+),
+
 former_owners as (
 
     select profile_id from {{ ref('int_changed_owners') }}
@@ -198,6 +206,8 @@ together as (
     select profile_id from events_landed
     union distinct
     select profile_id from sessions_cut
+    union distinct
+    select profile_id from events_left
     union distinct
     select profile_id from former_owners
     union distinct

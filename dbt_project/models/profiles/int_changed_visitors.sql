@@ -29,11 +29,30 @@ events as (
 
 ),
 
+owning as (
+
+    select * from {{ ref('int_owning_identifiers') }}
+
+),
+
+scopes as (
+
+    select * from {{ ref('identity_scopes') }}
+
+),
+
+reanchored as (
+
+    select * from {{ ref('int_reanchored_events') }}
+
+),
+
 arrived as (
 
     select distinct coalesce(by_device.node, {{ anchor_birth(slots) }}) as visitor_birth
     from events
-    {{ anchor_joins(slots) }}
+    left join scopes on events.source = scopes.source
+    {{ anchor_joins(slots, 'owning') }}
 
 ),
 
@@ -64,6 +83,10 @@ together as (
     select visitor_birth from arrived
     union distinct
     select visitor_birth from moved
+    union distinct
+    select visitor_birth from reanchored
+    union distinct
+    select visitor_before from reanchored
     union distinct
     select visitor_birth from everybody
     union distinct
