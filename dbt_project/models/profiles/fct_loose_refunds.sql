@@ -18,8 +18,7 @@ refunds as (
 
 customers as (
 
-    select * from {{ ref('int_identifier_values') }}
-    where not is_blocked
+    select * from {{ ref('int_owning_identifiers') }}
 
 ),
 

@@ -33,6 +33,17 @@ refunds as (
 
 ),
 
+refunds_passed_on as (
+
+    select distinct loose.profile_id
+    from {{ ref('fct_loose_refunds') }} as loose
+    inner join {{ ref('int_refunds') }} as refunds
+        on loose.source = refunds.source and loose.refund_id = refunds.refund_id
+    inner join {{ ref('int_changed_verdicts') }} as changed
+        on refunds.id_type = changed.identifier_type and refunds.customer_id = changed.raw_value
+
+),
+
 due as (
 
     select profiles.profile_id
@@ -57,6 +68,8 @@ together as (
     select profile_id from orders
     union distinct
     select profile_id from refunds
+    union distinct
+    select profile_id from refunds_passed_on
     union distinct
     select former_owners.profile_id from {{ ref('int_changed_owners') }} as former_owners
     union distinct

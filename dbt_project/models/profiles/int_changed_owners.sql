@@ -39,6 +39,25 @@ refunds_landed as (
 
 ),
 
+refunds_passed_on as (
+
+    select
+        refunds.source,
+        refunds.refund_id
+    from {{ ref('int_refunds') }} as refunds
+    inner join {{ ref('int_changed_verdicts') }} as changed
+        on refunds.id_type = changed.identifier_type and refunds.customer_id = changed.raw_value
+
+),
+
+refunds_changed as (
+
+    select * from refunds_landed
+    union distinct
+    select * from refunds_passed_on
+
+),
+
 unpublished as (
 
     {{ changed_by_unpublished_runs({'profile_id': dbt.type_bigint()}) }}
@@ -55,8 +74,8 @@ together as (
 
     select former_refunds.profile_id
     from former_refunds
-    inner join refunds_landed
-        on former_refunds.source = refunds_landed.source and former_refunds.refund_id = refunds_landed.refund_id
+    inner join refunds_changed
+        on former_refunds.source = refunds_changed.source and former_refunds.refund_id = refunds_changed.refund_id
 
     union distinct
 

@@ -81,6 +81,17 @@ refunds_landed as (
 
 ),
 
+refunds_passed_on as (
+
+    select distinct loose.profile_id
+    from {{ ref('fct_loose_refunds') }} as loose
+    inner join {{ ref('int_refunds') }} as refunds
+        on loose.source = refunds.source and loose.refund_id = refunds.refund_id
+    inner join {{ ref('int_changed_verdicts') }} as changed
+        on refunds.id_type = changed.identifier_type and refunds.customer_id = changed.raw_value
+
+),
+
 contacts_landed as (
 
     select distinct identifiers.profile_id
@@ -214,6 +225,8 @@ together as (
     select profile_id from orders_changed
     union distinct
     select profile_id from refunds_landed
+    union distinct
+    select profile_id from refunds_passed_on
     union distinct
     select profile_id from contacts_landed
     union distinct

@@ -52,11 +52,13 @@ unpublished as (
 -- By any identifier that they carry, since it may have been the strongest or is now.
 carrying as (
 
-    {%- for _, type, value in slots %}
+    {%- for alias, type, value in slots %}
 
     select events.landing_number
     from events
-    left join scopes on events.source = scopes.source
+    {%- if alias == 'by_name' %}
+    inner join scopes on events.source = scopes.source
+    {%- endif %}
     inner join changed_verdicts
         on
             changed_verdicts.identifier_type = {{ type }}
