@@ -1,7 +1,8 @@
-"""A small shop that lands in two parts, so that the second brings late rows and rows told again.
+"""A small shop that lands in two parts, so that the second brings late rows and rows told again;
+before each run people have said who is who, and taken one of it back before the second.
 
-Belongs here: what has landed before each run, and the record of the runs. Does not belong here: any
-engine but the embedded one, any expectation.
+Belongs here: what has landed and was said before each run, and the record of the runs. Does not
+belong here: any engine but the embedded one, any expectation.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from pathlib import Path
 from cdp.config.sources import load_sources
 from cdp.demo import generate
 from cdp.generation import generate as generate_project
+from cdp.identity.identifiers import Identifier
+from cdp.identity.label_record import Said, record, recorded
+from cdp.identity.labels import Claim
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.runs import STAGES, begin_run
 from cdp.warehouse.settings import Settings, load_settings
-from cdp.warehouse.store import open_warehouse
+from cdp.warehouse.store import Warehouse, open_warehouse
 from ingestion.landing import land
 
 MOMENTS = (datetime(2026, 7, 1, 12), datetime(2026, 7, 2, 12))
@@ -62,11 +66,42 @@ def build(home: Path, run_number: int, *, full_refresh: bool = False) -> None:
                     f"INSERT INTO raw.{name} SELECT * FROM later.{name} "
                     f"ANTI JOIN raw.{name} AS landed USING (landing_number)"
                 )
+        if not any(each.reason == f"run {run_number}" for each in recorded(warehouse)):
+            record(warehouse, _said_before(warehouse, run_number))
         run = begin_run(warehouse, f"run-{run_number}", "test")
         if run_number == 1:
             models.seed()
         for stage in STAGES[1:]:
             models.build(warehouse, run, stage, full_refresh=full_refresh)
+
+
+def _said_before(warehouse: Warehouse, run_number: int) -> list[Said]:
+    """Labels of every kind: on what is yet to land, and then on what a run has found."""
+
+    def said(claim: Claim, removes: int | None = None) -> Said:
+        return Said(claim, "ada", f"run {run_number}", removes)
+
+    if run_number == 1:
+        devices = warehouse.rows(
+            "SELECT DISTINCT payload ->> 'anonymousId' AS device FROM raw.web "
+            "WHERE device IS NOT NULL ORDER BY device LIMIT 4"
+        )
+        one, other, third, fourth = (Identifier("anonymous_id", device) for (device,) in devices)
+        return [said(Claim("join", one, other)), said(Claim("join", third, fourth))]
+    first = recorded(warehouse)[0]
+    tied = warehouse.rows(
+        "SELECT one.identifier_type, one.identifier_value, other.identifier_type, "
+        "other.identifier_value FROM identity.dim_identifiers AS one "
+        "INNER JOIN identity.dim_identifiers AS other USING (profile_id) "
+        "WHERE one.identifier_type = 'email' AND other.identifier_type = 'user_id' "
+        "ORDER BY ALL LIMIT 2"
+    )
+    (kind, value, other_kind, other_value), (parted_kind, parted_value, *_) = tied
+    return [
+        said(first.claim, removes=first.number),
+        said(Claim("split", Identifier(kind, value), Identifier(other_kind, other_value))),
+        said(Claim("distrust", Identifier(parted_kind, parted_value))),
+    ]
 
 
 def publish(home: Path, run_number: int) -> None:
