@@ -74,27 +74,32 @@ def _pairs_sql(rule: tuple[str, ...], rows: str, model: MatchingModel, is_limite
     keys = [key_sql(read_cut(each)) for each in rule]
     there = " AND ".join(f"{key.format(table='one')} IS NOT NULL" for key in keys)
     row = ", ".join(key.format(table="one") for key in keys)
-    sides = f"""
-        SELECT {UID}, {NODE}, {SOURCE}, ({row}) AS key FROM {rows} AS one WHERE {there}
-    """
     other_source = f"AND l.{SOURCE} <> r.{SOURCE}" if model.between else ""
-    limited = (
-        f"""
-        AND l.key IN (
-            SELECT key FROM ({sides}) WHERE {NODE} IN (SELECT {NODE} FROM only_nodes)
-        )
-        AND (l.{NODE} IN (SELECT {NODE} FROM only_nodes)
-            OR r.{NODE} IN (SELECT {NODE} FROM only_nodes))
+    around, touching = "", ""
+    if is_limited:
+        around = f"""
+            SEMI JOIN (SELECT key FROM sides WHERE {NODE} IN (SELECT {NODE} FROM only_nodes))
+                USING (key)
         """
-        if is_limited
-        else ""
-    )
+        touching = f"""
+            AND (l.{NODE} IN (SELECT {NODE} FROM only_nodes)
+                OR r.{NODE} IN (SELECT {NODE} FROM only_nodes))
+        """
+    # What is crowded goes before the join: half of the records would pair with each other.
     return f"""
-        SELECT l.{UID} AS join_key_l, r.{UID} AS join_key_r
-        FROM ({sides}) AS l INNER JOIN ({sides}) AS r ON l.key = r.key
-        WHERE l.{UID} < r.{UID} AND l.{NODE} <> r.{NODE} {other_source}
-            AND l.key NOT IN (SELECT key FROM ({_crowded_sql(rule, rows, model)}))
-            {limited}
+        (
+            WITH sides AS MATERIALIZED (
+                SELECT {UID}, {NODE}, {SOURCE}, ({row}) AS key FROM {rows} AS one WHERE {there}
+            ),
+            kept AS MATERIALIZED (
+                SELECT * FROM sides
+                ANTI JOIN ({_crowded_sql(rule, rows, model)}) USING (key)
+                {around}
+            )
+            SELECT l.{UID} AS join_key_l, r.{UID} AS join_key_r
+            FROM kept AS l INNER JOIN kept AS r ON l.key = r.key
+            WHERE l.{UID} < r.{UID} AND l.{NODE} <> r.{NODE} {other_source} {touching}
+        )
     """
 
 
