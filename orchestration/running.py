@@ -97,10 +97,18 @@ def _main_job(deployment: Deployment) -> dg.JobDefinition:
 
 def warm_up() -> None:
     """Import what the steps of a run import when they need it, which takes seconds."""
+    _silence_what_nobody_can_act_on()
     gates = import_module("expectations.gates")
     gates.warm_up()
     for name in ("expectations.serving", "ingestion.pipelines", "dbt.cli.main"):
         import_module(name)
+
+
+def _silence_what_nobody_can_act_on() -> None:
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    # Great Expectations imports Spark wherever it is installed, whatever engine is chosen.
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
 
 
 def run_job(
@@ -135,8 +143,7 @@ def run_job(
         # Dagster's log is in the instance, for the UI; the terminal has the listener.
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    _silence_what_nobody_can_act_on()
     write_behind(settings)
     job = _main_job(deployment)
     with open_instance(settings) as instance, heard_by(tell):

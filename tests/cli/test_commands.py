@@ -119,6 +119,7 @@ def test_a_new_fit_is_asked_for_and_done_by_the_next_run(shop_run: ShopRun) -> N
     assert cdp(home, "fit", "rfm").returncode == 0
     done = cdp(home, "run", "--json")
     assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
     told = json.loads(done.stdout)
     assert told["success"] is True
     assert told["published_set"].startswith("0000000")
@@ -136,6 +137,7 @@ def test_the_demo_shows_segments_reconciliation_and_where_to_look_next(tmp_path:
     for word in ("web", "shop", "crm", "consent", "new_visitors", "make dev", "core.duckdb"):
         assert word in done.stdout
     assert "published 00000001-" in done.stderr
+    assert "Warning" not in done.stderr
     # Once more is a run with nothing new over the same shop.
     again = cdp(tmp_path / "home", "demo", "--people", "60", "--days", "20", "--json")
     told = json.loads(again.stdout)

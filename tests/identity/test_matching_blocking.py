@@ -39,7 +39,7 @@ def found(cities: list[str | None], only: list[int] | None = None) -> set[tuple[
         }
     )
     with duckdb.connect() as con:
-        con.execute("CREATE TABLE all_rows AS FROM rows")
+        con.register("all_rows", rows)
         told = pairs(con, "all_rows", model_of(MODEL, ["city", "email"]), only)
     return set(zip(told["join_key_l"].to_pylist(), told["join_key_r"].to_pylist(), strict=True))
 
