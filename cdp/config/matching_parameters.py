@@ -61,7 +61,8 @@ def load_parameters(
                 path,
                 None,
                 f"this was learned for other sources, attributes or kinds than the matching model "
-                f"'{name}' has now; train it again by `cdp identity train {name}`",
+                f"'{name}' has now; train it again by `cdp identity train {name}`, or remove the "
+                "file: runs land what is new and the model proposes nothing until it is trained",
             )
     return found
 
