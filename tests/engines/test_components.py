@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Sequence
 
 import duckdb
@@ -53,6 +54,15 @@ def test_each_node_is_called_after_the_least_that_it_is_connected_with(
 def test_a_long_chain_is_one_component_whatever_the_order_of_its_links() -> None:
     chain = [(n, n + 1) for n in range(1, 5000)]
     assert set(compiled(chain[::2] + chain[1::2]).values()) == {1}
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["ascending", "descending"])
+def test_a_late_value_that_many_share_takes_no_round_for_each(order: int) -> None:
+    many = 50_000
+    edges = [(each, many) for each in range(1, many)][::order]
+    began = time.process_time()
+    assert set(compiled(edges).values()) == {1}
+    assert time.process_time() - began < 2
 
 
 def test_more_threads_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,19 +88,27 @@ def _said_before(warehouse: Warehouse, run_number: int) -> list[Said]:
         )
         one, other, third, fourth = (Identifier("anonymous_id", device) for (device,) in devices)
         return [said(Claim("join", one, other)), said(Claim("join", third, fourth))]
+    distrusted: list[Identifier] = []
     first = recorded(warehouse)[0]
-    tied = warehouse.rows(
-        "SELECT one.identifier_type, one.identifier_value, other.identifier_type, "
-        "other.identifier_value FROM identity.dim_identifiers AS one "
+    ((email, user),) = warehouse.rows(
+        "SELECT one.identifier_value, other.identifier_value FROM identity.dim_identifiers AS one "
         "INNER JOIN identity.dim_identifiers AS other USING (profile_id) "
         "WHERE one.identifier_type = 'email' AND other.identifier_type = 'user_id' "
-        "ORDER BY ALL LIMIT 2"
+        "ORDER BY ALL LIMIT 1"
     )
-    (kind, value, other_kind, other_value), (parted_kind, parted_value, *_) = tied
+    # Those that most rows belong to, so that these pass on.
+    for facts in ("events", "orders"):
+        ((owner,),) = warehouse.rows(
+            f"SELECT owner.identifier_value FROM profiles.fct_{facts} AS facts "
+            "INNER JOIN identity.dim_identifiers AS owner ON facts.anchor_birth = owner.birth "
+            f"WHERE owner.identifier_type = 'email' AND owner.identifier_value <> '{email}' "
+            "GROUP BY owner.identifier_value ORDER BY count(*) DESC, owner.identifier_value LIMIT 1"
+        )
+        distrusted.append(Identifier("email", owner))
     return [
         said(first.claim, removes=first.number),
-        said(Claim("split", Identifier(kind, value), Identifier(other_kind, other_value))),
-        said(Claim("distrust", Identifier(parted_kind, parted_value))),
+        said(Claim("split", Identifier("email", email), Identifier("user_id", user))),
+        *(said(Claim("distrust", each)) for each in dict.fromkeys(distrusted)),
     ]
 
 

@@ -74,7 +74,7 @@ def fit(repository: Example, commits: pd.DataFrame, real_data: DataSets) -> Fit:
     rows = repository.warehouse_rows("SELECT event_id, profile_id FROM profiles.fct_events")
     owner = pd.Series({key.removeprefix("k:"): profile for key, profile in rows}, dtype="Int64")
     pairs = commits.join(truth).assign(owner=owner).groupby(["author_name", "author_email"])
-    assert pairs["owner"].nunique().le(1).all()
+    assert pairs["owner"].nunique(dropna=False).eq(1).all()
     told = pairs[["owner", "person_id"]].first().reset_index(drop=True)
     found = told["owner"].fillna(-pd.Series(told.index))
     return fit_of_groups(found.astype(int).tolist(), told["person_id"].tolist())

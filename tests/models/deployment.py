@@ -54,9 +54,13 @@ class Deployment:
         *,
         full_refresh: bool = False,
         publish: bool = True,
+        through: str | None = None,
         stages: Iterable[str] = STAGES[1:],
     ) -> dict[str, LoadReport]:
-        """Land every source, build the stages, and record the run as published."""
+        """Land every source, build the stages, and record the run as published.
+
+        A run `through` a model of profiles was killed once that had been built.
+        """
         settings = self.settings(as_of)
         models = Models(settings, generate(settings))
         self.runs += 1
@@ -70,9 +74,12 @@ class Deployment:
             for stage in stages:
                 # As the main job does: views say the same in every run of one logic.
                 views = full_refresh or self._views.get(stage) != logic
+                if through and stage == "profiles":
+                    models.build(warehouse, run, stage, select=[f"tag:{stage},+{through}"])
+                    break
                 models.build(warehouse, run, stage, full_refresh=full_refresh, views=views)
                 self._views[stage] = logic
-            if publish:
+            if publish and not through:
                 # What publishing does to the record of runs, without writing any file.
                 warehouse.execute(
                     "UPDATE governance.runs SET status = 'published', landing_high_water = "

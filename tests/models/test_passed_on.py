@@ -14,6 +14,7 @@ from cdp.demo import DemoShop
 from cdp.identity.identifiers import Identifier
 from cdp.identity.label_record import Said, record
 from cdp.identity.labels import Claim
+from cdp.warehouse.runs import STAGES
 from cdp.warehouse.store import open_warehouse
 from tests.models.deployment import Deployment
 from tests.models.test_any_order_any_past import END, differences, told
@@ -24,17 +25,34 @@ pytestmark = pytest.mark.integration
 DESK = "desk@example.com"
 """An address that is typed for everybody who is served at one desk."""
 CLERK = identify("desk-device", DESK)
+LONE = "lone@example.com"
 NOBODY = {"type": "identify", "traits": {"email": DESK}}
 GUESTS = [identify(f"own-{each}", DESK, user_id=f"guest-{each}") for each in range(6)]
 
 
-@pytest.fixture
-def lived(shop: tuple[Deployment, DemoShop], tmp_path: Path) -> Deployment:
-    """A shop to which a device and a caller without any have told the address of the desk."""
-    made = copy(shop[0], tmp_path / "lived")
+@pytest.fixture(scope="module")
+def begun(
+    shop: tuple[Deployment, DemoShop], tmp_path_factory: pytest.TempPathFactory
+) -> Deployment:
+    """A shop to which a device and a caller without any have told the address of the desk, and a
+    caller an address that nothing else ties to anybody."""
+    made = copy(shop[0], tmp_path_factory.mktemp("begun") / "home")
+    lone = {"type": "identify", "traits": {"email": LONE}}
     deliver_events(made.home, "clerk", END + timedelta(hours=1), CLERK, NOBODY)
-    made.run(END + timedelta(hours=2))
+    deliver_events(made.home, "lone", END + timedelta(hours=1), lone)
+    run(made, 2)
     return made
+
+
+@pytest.fixture
+def lived(begun: Deployment, tmp_path: Path) -> Deployment:
+    """The same for a test to go on with."""
+    return copy(begun, tmp_path / "lived")
+
+
+def run(deployment: Deployment, hours: int, **fate: Any) -> None:
+    """A run so many hours after the shop's end, of the stages that rows pass on in."""
+    deployment.run(END + timedelta(hours=hours), stages=STAGES[1:4], **fate)
 
 
 def copy(deployment: Deployment, folder: Path) -> Deployment:
@@ -61,49 +79,80 @@ def test_rows_pass_on_with_the_verdict_and_come_back_when_it_is_lifted(
     twin = copy(lived, tmp_path / "twin")
 
     deliver_events(lived.home, "guests", END + timedelta(hours=3), *GUESTS)
-    lived.run(END + timedelta(hours=4))
+    run(lived, 4)
     assert owners(lived) == {"clerk-0": "desk-device", "clerk-1": None}
     apart = told(lived, numbers=True)
 
     # A run that finds the address trusted and is not published leaves nothing behind.
     say(lived, Said(Claim("trust", Identifier("email", DESK)), "ada", "one office"))
-    lived.run(END + timedelta(hours=4), publish=False)
+    run(lived, 4, publish=False)
     assert owners(lived) == {"clerk-0": DESK, "clerk-1": DESK}
     say(lived, Said(Claim("trust", Identifier("email", DESK)), "ada", "no", removes=1))
-    lived.run(END + timedelta(hours=4))
+    run(lived, 4)
     assert differences(apart, told(lived, numbers=True)) == {}
 
     say(lived, Said(Claim("trust", Identifier("email", DESK)), "ada", "one office"))
-    lived.run(END + timedelta(hours=5))
+    run(lived, 5)
     assert owners(lived) == {"clerk-0": DESK, "clerk-1": DESK}
 
     # Who was told all of it at once says the same.
     deliver_events(twin.home, "guests", END + timedelta(hours=3), *GUESTS)
     say(twin, Said(Claim("trust", Identifier("email", DESK)), "ada", "one office"))
-    twin.run(END + timedelta(hours=5))
+    run(twin, 5)
     assert differences(told(lived, numbers=True), told(twin, numbers=True)) == {}
+
+
+def test_what_an_unpublished_run_has_laid_passes_on_too(lived: Deployment) -> None:
+    """Either way: it found the address somebody's, or nobody's, and the next run does not."""
+    deliver_events(lived.home, "clerk-late", END + timedelta(hours=3), NOBODY)
+    run(lived, 4, publish=False)
+    deliver_events(lived.home, "guests", END + timedelta(hours=4), *GUESTS)
+    run(lived, 5)
+    assert owners(lived) == {"clerk-0": "desk-device", "clerk-1": None, "clerk-late-0": None}
+
+    deliver_events(lived.home, "clerk-last", END + timedelta(hours=5), NOBODY)
+    run(lived, 6, publish=False)
+    say(lived, Said(Claim("trust", Identifier("email", DESK)), "ada", "one office"))
+    run(lived, 6)
+    assert set(owners(lived).values()) == {DESK}
+    equals_a_rebuild(lived, 6)
+
+
+def test_whom_rows_have_left_is_known_after_a_kill(lived: Deployment) -> None:
+    """Nothing ties the one address to anybody, and its only row carries nothing else; orders have
+    been placed by the other."""
+    ((buyer, _), *_) = lived.rows(ORDERS)
+    assert lived.rows(counted(LONE)) == [(1, 0)]
+    many = [
+        identify(f"{email}-{each}", email, user_id=f"{email}-{each}")
+        for email in (LONE, buyer)
+        for each in range(6)
+    ]
+    deliver_events(lived.home, "many", END + timedelta(hours=3), *many)
+    run(lived, 4, through="fct_events")
+    run(lived, 4)
+    assert buyer not in {email for email, _ in lived.rows(ORDERS)}
+    for email in (LONE, buyer):
+        assert lived.rows(counted(email)) in ([], [(0, 0)])
+    equals_a_rebuild(lived, 4)
+
+
+def counted(email: str) -> str:
+    return (
+        "SELECT event_count, order_count FROM profiles.dim_profiles "
+        f"INNER JOIN identity.dim_identifiers USING (profile_id) WHERE identifier_value = '{email}'"
+    )
+
+
+def equals_a_rebuild(deployment: Deployment, hours: int) -> None:
+    before = told(deployment, numbers=True)
+    run(deployment, hours, full_refresh=True)
+    assert differences(before, told(deployment, numbers=True)) == {}
 
 
 def say(deployment: Deployment, *said: Said) -> None:
     with open_warehouse(deployment.settings()) as warehouse:
         record(warehouse, said)
-
-
-def test_what_is_nobodys_has_no_orders_and_is_no_person_who_did_anything(
-    lived: Deployment,
-) -> None:
-    ((email, _), *_) = lived.rows(ORDERS)
-    buyers = [identify(f"other-{each}", email, user_id=f"other-{each}") for each in range(6)]
-    deliver_events(lived.home, "guests", END + timedelta(hours=3), *GUESTS, *buyers)
-    lived.run(END + timedelta(hours=5))
-    assert email not in {each for each, _ in lived.rows(ORDERS)}
-    counts = lived.rows(
-        "SELECT event_count, order_count FROM identity.dim_identifiers "
-        "LEFT JOIN profiles.dim_profiles USING (profile_id) "
-        f"WHERE identifier_value IN ('{DESK}', '{email}')"
-    )
-    assert len(counts) == 2
-    assert not any(events or orders for events, orders in counts)
 
 
 ORDERS = (

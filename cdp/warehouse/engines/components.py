@@ -117,8 +117,13 @@ def _least(one: Indices, other: Indices, size: int, take: _Take) -> Indices:
     above = np.arange(size, dtype=kind)
     rounds: list[Indices] = []
     while len(lesser):
-        # Of several that an index could hook onto any will do: each is less than itself.
-        above[greater] = lesser
+        if rounds:
+            np.minimum.at(above, greater, lesser)
+        else:
+            # Of several that an index could hook onto any will do at first, at a quarter of the
+            # cost. Later the least has to be taken: what a thousand edges tie to one index that is
+            # greater than all their ends would need as many rounds.
+            above[greater] = lesser
         _climb(above, greater if rounds else _hooked(above), take)
         rounds.append(greater)
         low, high = take(above, lesser), take(above, greater)

@@ -32,20 +32,19 @@ scopes as (
 
 ),
 
--- What landed since is anchored when it arrives.
 events as (
 
     select * from {{ ref('int_events') }}
-    where
-        not is_bot
-        and landing_number <= {{ run_value('published_landing_high_water') }}
-        and {{ stands_already('profiles', 'fct_events') }}
+    where not is_bot
 
 ),
 
 unpublished as (
 
-    {{ changed_by_unpublished_runs({'landing_number': dbt.type_bigint()}) }}
+    {{ changed_by_unpublished_runs({
+        'landing_number': dbt.type_bigint(), 'visitor_before': dbt.type_bigint(),
+        'profile_before': dbt.type_bigint()
+    }) }}
 
 ),
 
@@ -69,17 +68,25 @@ carrying as (
 
     select landing_number from unpublished
 
+    union distinct
+
+    -- What an unpublished run has laid was anchored by its verdicts; what lands now, when it arrives.
+    select landing_number from former
+    where landing_number > {{ run_value('published_landing_high_water') }}
+
 )
 
 select
     events.landing_number,
     {{ anchor_birth(slots) }} as anchor_birth,
     coalesce(by_device.node, {{ anchor_birth(slots) }}) as visitor_birth,
-    former.visitor_birth as visitor_before,
-    former.profile_id as profile_before,
+    -- As it was published: an unpublished run may have passed the event on already.
+    case when unpublished.landing_number is null then former.visitor_birth else unpublished.visitor_before end as visitor_before,
+    case when unpublished.landing_number is null then former.profile_id else unpublished.profile_before end as profile_before,
     {{ run_value('run_number') }} as run_number
 from carrying
 inner join events on carrying.landing_number = events.landing_number
-left join former on events.landing_number = former.landing_number
+inner join former on events.landing_number = former.landing_number
+left join unpublished on events.landing_number = unpublished.landing_number
 left join scopes on events.source = scopes.source
 {{ anchor_joins(slots, 'owning') }}
