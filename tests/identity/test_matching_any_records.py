@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from cdp.config.matching import MatchingModel
 from cdp.config.matching_terms import read_cut
 from cdp.identity.matching.errors import MatchingError
-from cdp.identity.matching.preparing import prepared
-from cdp.identity.matching.scoring import SCHEMA, candidates, crowded
+from cdp.identity.matching.preparing import FIRST_LANDING, prepared
+from cdp.identity.matching.scoring import SCHEMA, candidates, is_as_crowded
 from cdp.identity.matching.splink_model import key_sql
 from cdp.identity.matching.training import train
 from tests.identity.matching_data import model_of, probabilities_of, records_of
@@ -315,11 +315,17 @@ def test_what_too_many_share_makes_no_pair_and_is_told(
         {"node": 1_000 + each, "source": "people", "email": "kiosk@shop.example"}
         for each in range(model.max_block + 1)
     ]
-    within_limit = with_rows(records, *planted[:-1])
     beyond = with_rows(records, *planted)
-    assert crowded(records, model) == crowded(within_limit, model) == frozenset()
-    assert len(crowded(beyond, model)) == 1
-    assert crowded(shuffled(beyond, 4), model) == crowded(beyond, model)
+    landed = beyond.append_column(
+        FIRST_LANDING, pa.array(range(1, beyond.num_rows + 1), pa.int64())
+    )
+    for rows in (landed, shuffled(landed, 4)):
+        compared = prepared(rows, model)
+        # The last that is planted is one too many.
+        assert not is_as_crowded(compared, model, beyond.num_rows - 1)
+        assert is_as_crowded(compared, model, beyond.num_rows)
+        within_limit = prepared(rows.filter(pc.less(rows[FIRST_LANDING], beyond.num_rows)), model)
+        assert is_as_crowded(within_limit, model, records.num_rows)
     assert candidates(beyond, model, parameters).equals(found)
     assert train(beyond, model)["splink"]["probability_two_random_records_match"] < 0.05
 

@@ -13,7 +13,6 @@ import pytest
 from cdp.config.matching import MatchingModel
 from cdp.identity.matching.proposing import (
     ACCEPT,
-    FIRST_LANDING,
     REVIEW,
     SCHEMA,
     WITHDRAWN,
@@ -21,6 +20,7 @@ from cdp.identity.matching.proposing import (
     columns_needed,
     proposals,
 )
+from cdp.identity.matching.preparing import FIRST_LANDING
 from cdp.identity.matching.training import train
 from tests.identity.matching_data import model_of, records_of
 

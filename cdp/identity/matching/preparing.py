@@ -24,6 +24,9 @@ from cdp.identity.names import plain_name
 NODE, SOURCE, UID = "node", "source_dataset", "uid"
 """Columns of a prepared table beside its values: whose record, of which source, its number."""
 
+FIRST_LANDING = "first_landing_number"
+"""A column of records that may be there: when they landed. Then a prepared table has it too."""
+
 Clean = Callable[[str], str | None]
 
 
@@ -36,13 +39,15 @@ def prepared(records: pa.Table, model: MatchingModel) -> pa.Table:
     """The records of a model's sources, as they are compared.
 
     Args:
-        records: `node` BIGINT, `source` text, and the model's `read_attributes()` as text.
+        records: `node` BIGINT, `source` text, and the model's `read_attributes()` as text; perhaps
+            `first_landing_number` BIGINT.
 
     Returns:
         `uid` BIGINT, `node`, `source_dataset`, and a `value_column` for each attribute that is
-        compared or looked for. Rows that say the same of one node stand once; rows without any
-        value are left out. The numbers follow what rows say, so that they do not depend on the
-        order of rows, nor but for rows alike on the nodes.
+        compared or looked for; with it, the `first_landing_number` of the first that said so. Rows
+        that say the same of one node stand once; rows without any value are left out. The numbers
+        follow what rows say, so that they do not depend on the order of rows, nor but for rows
+        alike on the nodes.
     """
     attributes = model.read_attributes()
     missing = sorted({NODE, "source", *attributes} - set(records.column_names))
@@ -65,6 +70,8 @@ def prepared(records: pa.Table, model: MatchingModel) -> pa.Table:
         part = pa.table(
             {NODE: ours[NODE].cast(pa.int64()), SOURCE: ours["source"].cast(pa.string()), **columns}
         )
+        if FIRST_LANDING in ours.column_names:
+            part = part.append_column(FIRST_LANDING, ours[FIRST_LANDING].cast(pa.int64()))
         parts.append(part if counts is None else part.filter(counts))
     return _numbered(pa.concat_tables(parts), [value_column(name) for name in wanted])
 
@@ -102,13 +109,16 @@ def _mapped(values: pa.Array, function: Clean) -> pa.Array:
 
 def _numbered(rows: pa.Table, columns: list[str]) -> pa.Table:
     says = ", ".join(columns)
+    landed = FIRST_LANDING in rows.column_names
+    first = f", min({FIRST_LANDING}) AS {FIRST_LANDING}" if landed else ""
     with own_database() as con:
         con.register("rows_", rows)
         return con.execute(
             f"""
             WITH distinct_rows AS (
-                SELECT DISTINCT {NODE}, {SOURCE}, {says} FROM rows_
+                SELECT {NODE}, {SOURCE}, {says} {first} FROM rows_
                 WHERE coalesce({says}) IS NOT NULL
+                GROUP BY {NODE}, {SOURCE}, {says}
             )
             SELECT row_number() OVER (ORDER BY {says}, {SOURCE}, {NODE}) AS {UID}, *
             FROM distinct_rows ORDER BY {UID}

@@ -16,11 +16,9 @@ import pyarrow.compute as pc
 
 from cdp.config.matching import MatchingModel, load_matching
 from cdp.config.matching_parameters import load_parameters
-from cdp.identity.matching.preparing import NODE
-from cdp.identity.matching.scoring import candidates, crowded
+from cdp.identity.matching.preparing import FIRST_LANDING, NODE, prepared
+from cdp.identity.matching.scoring import candidates_among, is_as_crowded, refuse_foreign
 from cdp.warehouse.settings import Settings
-
-FIRST_LANDING = "first_landing_number"
 
 ACCEPT, REVIEW, WITHDRAWN = "accept", "review", "withdrawn"
 
@@ -108,9 +106,7 @@ def proposals(
         row
         for each in trained
         for row in (
-            _found(records, each, None)
-            if known is None
-            else _changed(records, each, known, since, through)
+            _all(records, each) if known is None else _changed(records, each, known, since, through)
         )
     ]
     columns = {field.name: [row.get(field.name) for row in rows] for field in SCHEMA}
@@ -125,10 +121,9 @@ def _changed(
     changed = set(ours.filter(is_new)[NODE].to_pylist())
     if not changed:
         return
-    before = ours.filter(pc.invert(is_new))
-    same = crowded(ours, trained.model) == crowded(before, trained.model)
-    only = changed if same else None
-    found = list(_found(ours, trained, only))
+    rows = prepared(ours, trained.model)
+    only = changed if is_as_crowded(rows, trained.model, since) else None
+    found = list(_found(ours, rows, trained, only))
     yield from found
     yield from _let_go(found, trained, known, only, through)
 
@@ -146,11 +141,18 @@ def _of_sources(records: pa.Table, trained: Trained) -> pa.Table:
     return records.filter(pc.is_in(records["source"], sources))
 
 
+def _all(records: pa.Table, trained: Trained) -> Iterator[dict[str, Any]]:
+    ours = _of_sources(records, trained)
+    return _found(ours, prepared(ours, trained.model), trained, None)
+
+
 def _found(
-    records: pa.Table, trained: Trained, only: Collection[int] | None
+    ours: pa.Table, rows: pa.Table, trained: Trained, only: Collection[int] | None
 ) -> Iterator[dict[str, Any]]:
-    model, ours = trained.model, _of_sources(records, trained)
-    found = candidates(ours, model, trained.parameters, only)
+    """Candidates among records of the model's sources, `rows` as they are prepared."""
+    model = trained.model
+    refuse_foreign(trained.parameters, model)
+    found = candidates_among(rows, model, trained.parameters, only)
     if not found.num_rows:
         return
     newest = ours.group_by(NODE).aggregate([(FIRST_LANDING, "max")])

@@ -20,7 +20,7 @@ from cdp.config.matching import MatchingModel
 from cdp.identity.matching import blocking, frequencies
 from cdp.identity.matching.connecting import own_database
 from cdp.identity.matching.errors import MatchingError
-from cdp.identity.matching.preparing import NODE, UID, prepared, value_column
+from cdp.identity.matching.preparing import FIRST_LANDING, NODE, UID, prepared, value_column
 from cdp.identity.matching.splink_model import quiet
 
 if TYPE_CHECKING:
@@ -59,12 +59,30 @@ def candidates(
     Raises:
         MatchingError: the parameters were learned for something else.
     """
+    refuse_foreign(parameters, model)
+    return candidates_among(prepared(records, model), model, parameters, only)
+
+
+def refuse_foreign(parameters: Mapping[str, Any], model: MatchingModel) -> None:
+    """Refuse parameters that were not learned for a model.
+
+    Raises:
+        MatchingError: they were learned for other sources, attributes or kinds.
+    """
     if parameters.get("learned_for") != model.learned_for():
         raise MatchingError(
             f"the parameters of the matching model '{model.name}' were learned for other sources, "
             f"attributes or kinds than it has now; train it again"
         )
-    rows = prepared(records, model)
+
+
+def candidates_among(
+    rows: pa.Table,
+    model: MatchingModel,
+    parameters: Mapping[str, Any],
+    only: Iterable[int] | None = None,
+) -> pa.Table:
+    """The same among records that are prepared, by parameters that were learned for the model."""
     with own_database() as con:
         con.register("all_rows", rows)
         pairs = blocking.pairs(con, "all_rows", model, only)
@@ -85,15 +103,21 @@ def candidates(
     )
 
 
-def crowded(records: pa.Table, model: MatchingModel) -> frozenset[str]:
-    """Hashes of what so many nodes agree on that it makes no pairs.
+def is_as_crowded(rows: pa.Table, model: MatchingModel, since: int) -> bool:
+    """Whether the same values make no pairs, for being shared by too many, as up to a landing
+    number.
 
-    As long as they are the same as they were, what `candidates` finds for the nodes that changed
-    is all that changes; when they are not, all pairs have to be found anew.
+    As long as they are, what `candidates` finds for the nodes that changed is all that changes;
+    when they are not, all pairs have to be found anew.
+
+    Args:
+        rows: prepared records with their `first_landing_number`.
     """
     with own_database() as con:
-        con.register("all_rows", prepared(records, model))
-        return blocking.crowded_keys(con, "all_rows", model)
+        con.register("all_rows", rows)
+        before = f"(SELECT * FROM all_rows WHERE {FIRST_LANDING} <= {int(since)})"
+        now = blocking.crowded_keys(con, "all_rows", model)
+        return now == blocking.crowded_keys(con, before, model)
 
 
 def _scored(
