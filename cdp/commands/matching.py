@@ -33,6 +33,7 @@ def train(
     from cdp.config.matching import load_matching
     from cdp.config.matching_parameters import save_parameters
     from cdp.identity.looking_up import NothingBuilt
+    from cdp.identity.matching.connecting import limited
     from cdp.identity.matching.errors import MatchingError
     from cdp.identity.matching.teaching import records_of, taught
 
@@ -43,7 +44,8 @@ def train(
         with warehouse_at_rest(settings, 5) as warehouse:
             records = records_of(warehouse, chosen)
         # Nothing is kept unless all of them have learned.
-        learned = {each.name: taught(records, each, who) for each in chosen}
+        with limited(settings.threads, settings.memory_limit):
+            learned = {each.name: taught(records, each, who) for each in chosen}
     except NothingBuilt as error:
         raise CommandFailed(str(error), Exit.NOT_FOUND) from error
     except MatchingError as error:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from cdp.config.matching import MatchingModel
+from cdp.identity.matching.preparing import FIRST_LANDING
 from cdp.identity.matching.proposing import (
     ACCEPT,
     REVIEW,
@@ -20,7 +21,6 @@ from cdp.identity.matching.proposing import (
     columns_needed,
     proposals,
 )
-from cdp.identity.matching.preparing import FIRST_LANDING
 from cdp.identity.matching.training import train
 from tests.identity.matching_data import model_of, records_of
 
