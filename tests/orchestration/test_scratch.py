@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -46,17 +47,20 @@ def test_it_holds_all_rows_and_what_is_done_to_it_is_done_to_it_alone(settings: 
 
 
 def test_what_a_killed_run_has_left_in_the_log_is_copied_too(settings: Settings) -> None:
-    child = os.fork()
-    if child == 0:
-        with open_warehouse(settings) as warehouse:
-            warehouse.execute("INSERT INTO raw.notes VALUES (-1)")
-            os._exit(0)
-    os.waitpid(child, 0)
+    killed = get_context("spawn").Process(target=leave_a_note, args=(settings,))
+    killed.start()
+    killed.join()
     assert Path(f"{settings.warehouse_file}.wal").exists()
     before = settings.warehouse_file.read_bytes()
     with scratch_copy(settings, 1) as copied, open_warehouse(copied) as warehouse:
         assert warehouse.scalar("SELECT min(id) FROM raw.notes") == -1
     assert settings.warehouse_file.read_bytes() == before
+
+
+def leave_a_note(settings: Settings) -> None:
+    with open_warehouse(settings) as warehouse:
+        warehouse.execute("INSERT INTO raw.notes VALUES (-1)")
+        os._exit(0)
 
 
 def test_it_is_gone_when_what_was_done_with_it_fails_or_is_ended(settings: Settings) -> None:
