@@ -68,7 +68,19 @@ def look(texts: pa.Array) -> ByteFindings:
             if not _is_utf8(pa.array([text.as_py()], pa.binary())):
                 refused.setdefault(index, "invalid_utf8")
     brackets = np.diff(np.searchsorted(opened, offsets))
-    return ByteFindings(refused, np.flatnonzero(brackets > MAX_DEPTH), _rows_at(lax, offsets))
+    suspects = np.union1d(_rows_at(lax, offsets), _lax_beginnings(data, offsets))
+    return ByteFindings(refused, np.flatnonzero(brackets > MAX_DEPTH), suspects)
+
+
+def _lax_beginnings(data: Bytes, offsets: npt.NDArray[np.int32]) -> Places:
+    """Rows that may be nothing but a number that is none; blanks may stand before it."""
+    filled = np.flatnonzero(np.diff(offsets))
+    first = data[offsets[filled]]
+    small = first | _SMALL
+    odd: Places = filled[
+        (small == ord("n")) | (small == ord("i")) | (first == _MINUS) | (first <= _SPACE)
+    ]
+    return odd
 
 
 def _found(data: Bytes) -> Iterator[tuple[Places, Places, Places]]:

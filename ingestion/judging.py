@@ -192,7 +192,9 @@ def refusal(
     }
 
 
-_LAX = re.compile(rb"\\u(0000|[dD][89a-fA-F])|[:\[,]\s*-?([nN][aA][nN]|[iI][nN][fF])|,\s*[}\]]")
+_LAX = re.compile(
+    rb"\\u(0000|[dD][89a-fA-F])|(\A|[:\[,])\s*-?([nN][aA][nN]|[iI][nN][fF])|,\s*[}\]]"
+)
 """What the engine's reader takes and JSON does not allow, or no text column can hold: NUL and half
 characters as escapes, numbers that are none, trailing commas. It may stand inside a text too."""
 

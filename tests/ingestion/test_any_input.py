@@ -107,6 +107,7 @@ ROWS = st.one_of(
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(ROWS.filter(bool), min_size=1, max_size=40))
+@example([b"Infinity", b" nAn", b"-inf", b"null", b" ", b"[1]"])
 @example([b'{"type":"track","userId":"u","x":1,}', b"\xef\xbb\xbf{}", b"{}", b"[]", b'"\\ud800"'])
 def test_each_row_becomes_what_the_oracle_says(rows: list[bytes]) -> None:
     with duckdb.connect() as engine:

@@ -17,7 +17,7 @@ from ingestion import byte_checks
 from ingestion.byte_checks import look
 from ingestion.envelope import MAX_DEPTH
 
-LAX = re.compile(rb"\\u(0000|[dD][89a-fA-F])|[:\[,]\s*-?(?i:nan|inf)|,\s*[}\]]")
+LAX = re.compile(rb"\\u(0000|[dD][89a-fA-F])|(\A|[:\[,])\s*-?(?i:nan|inf)|,\s*[}\]]")
 
 PARTS = (
     *("{", "}", "[", "]", ",", ":", '"', " ", "  ", "\t", "-", "\\", "é", "a", "\x00"),
