@@ -34,10 +34,10 @@ SCHEMA = pa.schema(
 )
 """Grain: one row per identifier (`kind` member, with its `profile_id`, and in `same_as` the
 earliest born of the ids that sources or people say are one with it, and in `is_nobodys` whether it
-has proved to be nobody's own), one per edge that was left out
-(`kind` rejected, `birth` to `other_birth`, with the `rule` that did it), and one per group that is
-implausible as one person (`kind` cluster or value, `birth` the earliest born of it or the value,
-`rule` the sign, `seen` how much of it, and the group's `identifiers` and `edges` left out)."""
+has proved to be nobody's own), one per edge that was left out (`kind` rejected, `birth` to
+`other_birth`, with the `rule` that did it), and one per group that is implausible as one person
+(`kind` cluster or value, `birth` the earliest born of it or the value, `rule` the sign, `seen` how
+much of it, and the group's `identifiers` and `edges` left out)."""
 
 
 def solve_components(nodes: pa.Table, evidence: pa.Table, rules: Rules) -> pa.Table:

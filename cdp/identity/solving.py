@@ -97,6 +97,8 @@ def solve(component: Component, rules: Rules) -> Solution:
 
 def _alone(nodes: Collection[int], profiles: Mapping[int, int]) -> frozenset[int]:
     """Those of the nodes that share their profile with nobody."""
+    if not nodes:
+        return frozenset()
     members = Counter(profiles.values())
     return frozenset(node for node in nodes if members[profiles[node]] == 1)
 

@@ -37,8 +37,8 @@ def _programs() -> Path | None:
 
 
 def _as_server_user() -> list[str]:
-    """What a command begins with. Python would copy itself to change the user, and a worker of the
-    tests may have mapped more memory than the machine has twice."""
+    """What a command begins with. To change the user itself, Python would copy its process first,
+    and a worker of the tests that ran fakesnow has mapped more than the machine's memory."""
     change = ["setpriv", f"--reuid={SYSTEM_USER}", f"--regid={SYSTEM_USER}", "--clear-groups", "--"]
     return change if _is_root() else []
 
@@ -72,12 +72,8 @@ def postgres_url() -> Iterator[str]:
     ]
     command += ["--encoding", "UTF8", "--locale", "C", "--auth", "scram-sha-256"]
     command += ["--pwfile", str(password_file), "--no-sync"]
-    for _ in range(3):
-        made = subprocess.run(command, capture_output=True, cwd=folder, text=True)
-        if made.returncode == 0:
-            break
-        shutil.rmtree(data, ignore_errors=True)
-    else:
+    made = subprocess.run(command, capture_output=True, cwd=folder, text=True)
+    if made.returncode:
         raise RuntimeError(f"PostgreSQL's initdb failed:\n{made.stdout}{made.stderr}")
     with log.open("w") as output:
         server = subprocess.Popen(

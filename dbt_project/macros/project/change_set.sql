@@ -42,6 +42,26 @@
 {%- endmacro %}
 
 
+{#- The refunds that landed since the last published run, or whose customer was found to be nobody's or
+    somebody's since: `source`, `refund_id`. -#}
+{% macro changed_refunds() -%}
+    select
+        source,
+        refund_id
+    from {{ ref('int_refunds') }}
+    where landing_number > {{ run_value('published_landing_high_water') }}
+
+    union distinct
+
+    select
+        refunds.source,
+        refunds.refund_id
+    from {{ ref('int_refunds') }} as refunds
+    inner join {{ ref('int_changed_verdicts') }} as changed
+        on refunds.id_type = changed.identifier_type and refunds.customer_id = changed.raw_value
+{%- endmacro %}
+
+
 {#- What a later model left behind in earlier runs, for models that compare with its former state,
     where a ref would make a circle. Before the model's first run, and its first with these columns,
     it is empty: the given columns (name: type) and no rows. -#}

@@ -25,22 +25,18 @@ orders as (
 
 ),
 
-refunds as (
+changed_refunds as (
 
-    select profile_id
-    from {{ ref('fct_loose_refunds') }}
-    where landing_number > {{ run_value('published_landing_high_water') }}
+    {{ changed_refunds() }}
 
 ),
 
-refunds_passed_on as (
+refunds as (
 
     select distinct loose.profile_id
     from {{ ref('fct_loose_refunds') }} as loose
-    inner join {{ ref('int_refunds') }} as refunds
-        on loose.source = refunds.source and loose.refund_id = refunds.refund_id
-    inner join {{ ref('int_changed_verdicts') }} as changed
-        on refunds.id_type = changed.identifier_type and refunds.customer_id = changed.raw_value
+    inner join changed_refunds
+        on loose.source = changed_refunds.source and loose.refund_id = changed_refunds.refund_id
 
 ),
 
@@ -68,8 +64,6 @@ together as (
     select profile_id from orders
     union distinct
     select profile_id from refunds
-    union distinct
-    select profile_id from refunds_passed_on
     union distinct
     select former_owners.profile_id from {{ ref('int_changed_owners') }} as former_owners
     union distinct

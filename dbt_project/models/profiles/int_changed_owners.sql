@@ -29,32 +29,9 @@ changed_orders as (
 
 ),
 
-refunds_landed as (
+changed_refunds as (
 
-    select
-        source,
-        refund_id
-    from {{ ref('int_refunds') }}
-    where landing_number > {{ run_value('published_landing_high_water') }}
-
-),
-
-refunds_passed_on as (
-
-    select
-        refunds.source,
-        refunds.refund_id
-    from {{ ref('int_refunds') }} as refunds
-    inner join {{ ref('int_changed_verdicts') }} as changed
-        on refunds.id_type = changed.identifier_type and refunds.customer_id = changed.raw_value
-
-),
-
-refunds_changed as (
-
-    select * from refunds_landed
-    union distinct
-    select * from refunds_passed_on
+    {{ changed_refunds() }}
 
 ),
 
@@ -74,8 +51,8 @@ together as (
 
     select former_refunds.profile_id
     from former_refunds
-    inner join refunds_changed
-        on former_refunds.source = refunds_changed.source and former_refunds.refund_id = refunds_changed.refund_id
+    inner join changed_refunds
+        on former_refunds.source = changed_refunds.source and former_refunds.refund_id = changed_refunds.refund_id
 
     union distinct
 
