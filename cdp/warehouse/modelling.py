@@ -228,9 +228,9 @@ class Models:
 
 
 def _prepare_duckdb() -> None:
-    from cdp.warehouse.dbt_columns import ask_for_columns_directly
+    from cdp.warehouse.engines.dbt_embedded import run_on_the_embedded_engine
 
-    ask_for_columns_directly()
+    run_on_the_embedded_engine()
 
 
 def _prepare_spark() -> None:

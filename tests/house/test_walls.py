@@ -33,7 +33,7 @@ HOMES = {
     "dlt": ("ingestion",),
     "dbt": (
         "cdp.warehouse.modelling",
-        "cdp.warehouse.dbt_columns",
+        "cdp.warehouse.engines.dbt_embedded",
         "cdp.warehouse.engines.dbt_sessions",
         "cdp.warehouse.engines.dbt_warehouses",
     ),

@@ -1,77 +1,60 @@
-"""Connected components, compiled: what `connected_components` of the models calls on DuckDB.
+"""Connected components, compiled: what `connected_components` of the models asks for on DuckDB.
 
-Belongs here: the function, and making it known to the embedded engine. Does not belong here: which
-edges count (the models), components on other engines, where SQL finds them
-(`dbt_project/macros/project/connected_components.sql`).
+Belongs here: finding them, and laying them where a statement can read them. Does not belong here:
+which edges count (the models), how dbt comes to ask (`dbt_embedded`), components on other engines,
+where SQL finds them (`dbt_project/macros/project/connected_components.sql`).
 
 The method is that of the SQL, hooking and pointer jumping, over arrays: of the two ends of an edge
 the greater hooks onto a lesser, hooks are followed to their roots, and edges within one root fall
 away, until none is left. What SQL joins for, an array looks up.
-A function of DuckDB takes values and not tables, and is called once for every 2,048 of them, which
-costs more than solving does; so this one is given queries, and reads their rows by Arrow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache
 from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from duckdb.func import PythonUDFType
-
-NAME = "connected_roots"
 
 Indices = npt.NDArray[np.integer[Any]]
 
-_QUERY = "VARCHAR"
-_ROOTS = "STRUCT(node BIGINT, root BIGINT)[]"
+_FOUND = "connected_components_found"
 
-_WORTH_SHARING = 1 << 20
-"""Looked-up indices for which another thread takes less time than handing it its part."""
+_PART = 1 << 18
+"""Indices that are worked on at a time: what is made of them stays near the processor, and handing
+them to another thread costs nothing beside the work."""
 
 
-def known_to(instance: duckdb.DuckDBPyConnection, address: str) -> None:
-    """Make `connected_roots(nodes, edges)` a function of an instance; once is enough.
+def lay(reader: duckdb.DuckDBPyConnection, nodes: str, edges: str, *, to_be_joined: bool) -> str:
+    """Solve what two queries give, and lay what was found where the connection can read it.
 
     Args:
-        instance: a connection to it.
-        address: what opens another one. The queries that the function is given run there, and see
-            what was committed before.
+        reader: runs the queries; what is laid is its own, until it is closed or lays again.
+        nodes, edges: give `node`, and `left_node` and `right_node`.
+        to_be_joined: lay rows of the engine. Otherwise they are read where they were found, which
+            saves a copy; but a join may filter what it reads in a form that DuckDB cannot hand to
+            Arrow, and fail.
+
+    Returns:
+        The name of (node, root): every node and every end of an edge, once and in order.
     """
-
-    # A function is the instance's, and outlives the connection that made it.
-    with suppress(duckdb.CatalogException, duckdb.NotImplementedException):
-        instance.create_function(
-            NAME,
-            _asking(address),
-            [_QUERY, _QUERY],
-            _ROOTS,
-            type=PythonUDFType.ARROW,
-            # What two texts give is not theirs alone, and not for the planner to ask for.
-            side_effects=True,
-        )
-
-
-# Kept, since what a closed connection made known, the instance calls without holding it.
-@cache
-def _asking(address: str) -> Callable[[pa.Array, pa.Array], pa.Array]:
-    """`roots` of what two queries give at an address, for every row of a pair of columns."""
-
-    def of_queries(nodes: pa.Array, edges: pa.Array) -> pa.Array:
-        with duckdb.connect(address) as reader:
-            ((threads,),) = reader.execute("SELECT current_setting('threads')").fetchall()
-            asked = zip(nodes.to_pylist(), edges.to_pylist(), strict=True)
-            return pa.chunked_array(
-                [_as_list(*roots(*_rows(reader, *queries), threads=threads)) for queries in asked]
-            ).combine_chunks()
-
-    return of_queries
+    (node,) = _columns(reader, nodes)
+    left, right = _columns(reader, edges)
+    ((threads,),) = reader.execute("SELECT current_setting('threads')").fetchall()
+    columns = dict(zip(("node", "root"), roots(node, left, right, threads), strict=True))
+    found = pa.table({name: pa.array(each, pa.int64()) for name, each in columns.items()})
+    arriving = f"{_FOUND}_arriving"
+    # Threads share the reading by batches.
+    reader.register(arriving, pa.Table.from_batches(found.to_batches(max_chunksize=_PART)))
+    if not to_be_joined:
+        return arriving
+    reader.execute(f"CREATE OR REPLACE TEMPORARY TABLE {_FOUND} AS FROM {arriving}")
+    reader.unregister(arriving)
+    return _FOUND
 
 
 def roots(
@@ -91,101 +74,131 @@ def roots(
     births = (nodes, left, right)
     top = max((int(each.max()) for each in births if len(each)), default=0) + 1
     with ThreadPoolExecutor(threads) as pool:
-        take = _taking(pool, threads)
+        parts = _in_parts(pool)
         if top <= 4 * sum(map(len, births)):
             # Births are dense, as in a full build: each is its own index.
-            is_there = np.zeros(top, dtype=bool)
-            for each in births:
-                is_there[each] = True
-            found = np.flatnonzero(is_there)
-            return found, take(_least(left, right, top, take), found)
+            least = _least(left, right, top, parts)
+            found = _occurring(*births, least, parts)
+            everywhere = len(found) == top - 1
+            return found, least[1:] if everywhere else _at(least, found)
         # Few that are far apart, as in an increment: numbered anew, in order.
         ends = np.unique_inverse(np.concatenate(births))
         _, one, other = np.split(ends.inverse_indices, [len(nodes), len(nodes) + len(left)])
-        return ends.values, ends.values[_least(one, other, len(ends.values), take)]
+        return ends.values, ends.values[_least(one, other, len(ends.values), parts)]
 
 
-_Take = Callable[[Indices, Indices], Indices]
-"""The values at given places, as often as they are asked for."""
+_Work = Callable[[slice], Any]
+_Parts = Callable[[int, _Work], list[Any]]
+"""What work on each part of so many indices gives, in order; parts are worked on by threads."""
 
 
-def _least(one: Indices, other: Indices, size: int, take: _Take) -> Indices:
-    """By index below `size`, the least index that it is connected with."""
+def _least(one: Indices, other: Indices, size: int, parts: _Parts) -> Indices:
+    """By index below `size`, the least index that it is connected with.
+
+    Threads write what others read. Whatever an index is found to hang on is an ancestor, and while
+    indices climb no root moves, so that an older answer only makes the way longer.
+    """
     # 32 bits halve what is read at random, which is what this costs.
     kind: type[np.signedinteger[Any]] = np.int32 if size < 2**31 else np.int64
-    lesser, greater = _ends(one.astype(kind, copy=False), other.astype(kind, copy=False))
     above = np.arange(size, dtype=kind)
-    rounds: list[Indices] = []
-    while len(lesser):
-        if rounds:
-            np.minimum.at(above, greater, lesser)
-        else:
-            # Of several that an index could hook onto any will do at first, at a quarter of the
-            # cost. Later the least has to be taken: what a thousand edges tie to one index that is
-            # greater than all their ends would need as many rounds.
-            above[greater] = lesser
-        _climb(above, greater if rounds else _hooked(above), take)
-        rounds.append(greater)
-        low, high = take(above, lesser), take(above, greater)
+    lesser, greater = (np.empty(len(one), dtype=kind) for _ in range(2))
+
+    def hook(part: slice) -> None:
+        # Of several that an index could hook onto any will do at first, at a quarter of the cost.
+        lesser[part] = np.minimum(one[part], other[part])
+        hooked = np.maximum(one[part], other[part])
+        greater[part] = hooked
+        above[hooked] = lesser[part]
+
+    def climb(part: slice) -> None:
+        _climb(above, _places(part, size))
+
+    def climb_later(part: slice) -> None:
+        _climb(above, greater[part])
+
+    def apart(part: slice) -> tuple[Indices, Indices]:
+        """The roots of both ends of every edge that still ties two."""
+        low, high = _at(above, lesser[part]), _at(above, greater[part])
         parted = np.flatnonzero(low != high)
-        lesser, greater = _ends(take(low, parted), take(high, parted))
+        low, high = low[parted], high[parted]
+        return np.minimum(low, high), np.maximum(low, high)
+
+    parts(len(one), hook)
+    parts(size, climb)
+    lesser, greater = _joined(parts(len(lesser), apart), kind)
+    if not len(lesser):
+        return above
+    while len(lesser):
+        # Now the least has to be taken: what a thousand edges tie to one index that is greater than
+        # all their ends would need as many rounds.
+        np.minimum.at(above, greater, lesser)
+        parts(len(greater), climb_later)
+        lesser, greater = _joined(parts(len(lesser), apart), kind)
     # What hooked in one round hangs on roots of that round, some of which hooked in a later one.
-    for hooked in rounds[-2:0:-1]:
-        _climb(above, hooked, take)
-    return take(above, above)
+    parts(size, climb)
+    return above
 
 
-def _hooked(above: Indices) -> Indices:
-    return np.flatnonzero(above != np.arange(len(above), dtype=above.dtype))
-
-
-def _climb(above: Indices, nodes: Indices, take: _Take) -> None:
+def _climb(above: Indices, nodes: Indices) -> None:
     """Let each of the nodes hang on its root, whatever it hung on."""
-    roots_so_far = take(above, nodes)
+    hanging_on = _at(above, nodes)
     while len(nodes):
-        further = take(above, roots_so_far)
-        moved = np.flatnonzero(further != roots_so_far)
-        nodes, roots_so_far = take(nodes, moved), take(further, moved)
-        above[nodes] = roots_so_far
+        further = _at(above, hanging_on)
+        moved = np.flatnonzero(further != hanging_on)
+        nodes, hanging_on = nodes[moved], further[moved]
+        # Written at once, so that whoever climbs over these goes twice as far.
+        above[nodes] = hanging_on
 
 
-def _ends(one: Indices, other: Indices) -> tuple[Indices, Indices]:
-    return np.minimum(one, other), np.maximum(one, other)
+def _places(part: slice, size: int) -> Indices:
+    return np.arange(part.start, min(part.stop, size))
 
 
-def _taking(pool: ThreadPoolExecutor, threads: int) -> _Take:
-    """`numpy.take`, with the places of a long list shared among threads."""
-
-    def take(values: Indices, at: Indices) -> Indices:
-        # Indices are known to be within bounds; not to look again is a third faster.
-        if len(at) < _WORTH_SHARING:
-            return np.take(values, at, mode="clip")
-        found = np.empty(len(at), dtype=values.dtype)
-        parts = zip(np.array_split(at, threads), np.array_split(found, threads), strict=True)
-        for _ in pool.map(lambda part: np.take(values, part[0], out=part[1], mode="clip"), parts):
-            pass
-        return found
-
-    return take
+def _at(values: Indices, places: Indices) -> Indices:
+    # Places are known to be within bounds; not to look again is a third faster.
+    return np.take(values, places, mode="clip")
 
 
-def _rows(
-    reader: duckdb.DuckDBPyConnection, nodes: str, edges: str
-) -> tuple[Indices, Indices, Indices]:
-    """The rows of both queries: `node`, and `left_node`, `right_node`."""
-    (node,) = _columns(reader, nodes)
-    left, right = _columns(reader, edges)
-    return node, left, right
+def _joined(ends: list[tuple[Indices, Indices]], kind: Any) -> tuple[Indices, Indices]:
+    none = np.empty(0, dtype=kind)
+    lesser, greater = ([pair[which] for pair in ends] for which in (0, 1))
+    return np.concatenate([none, *lesser]), np.concatenate([none, *greater])
+
+
+def _occurring(
+    nodes: Indices, left: Indices, right: Indices, least: Indices, parts: _Parts
+) -> Indices:
+    """Every node and every end, in order."""
+    is_there = np.zeros(len(least), dtype=bool)
+
+    def given(part: slice) -> None:
+        is_there[nodes[part]] = True
+
+    def tied_to_itself(part: slice) -> None:
+        is_there[left[part][left[part] == right[part]]] = True
+
+    def tied(part: slice) -> None:
+        # An end of an edge hangs on another, or another hangs on it.
+        hanging = np.flatnonzero(least[part] != _places(part, len(least)))
+        is_there[part][hanging] = True
+        is_there[least[part][hanging]] = True
+
+    parts(len(nodes), given)
+    if not is_there[1:].all():
+        parts(len(left), tied_to_itself)
+        parts(len(least), tied)
+    return np.flatnonzero(is_there)
+
+
+def _in_parts(pool: ThreadPoolExecutor) -> _Parts:
+    def in_parts(length: int, work: _Work) -> list[Any]:
+        slices = [slice(start, start + _PART) for start in range(0, length, _PART)]
+        # One part alone is not worth a thread.
+        return list(map(work, slices) if len(slices) < 2 else pool.map(work, slices))
+
+    return in_parts
 
 
 def _columns(reader: duckdb.DuckDBPyConnection, query: str) -> list[Indices]:
     rows = reader.execute(query).to_arrow_table()
     return [column.combine_chunks().to_numpy() for column in rows.columns]
-
-
-def _as_list(nodes: Indices, found: Indices) -> pa.Array:
-    """Both as one list of pairs."""
-    pairs = pa.StructArray.from_arrays(
-        [pa.array(each, pa.int64()) for each in (nodes, found)], names=["node", "root"]
-    )
-    return pa.ListArray.from_arrays(pa.array([0, len(pairs)], pa.int32()), pairs)

@@ -18,7 +18,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from cdp.warehouse.engines import components
 from cdp.warehouse.engines.desk import empty_spill
 from cdp.warehouse.settings import Settings
 from cdp.warehouse.store import (
@@ -163,7 +162,6 @@ def opened(settings: Settings, until: float) -> Iterator[EmbeddedWarehouse]:
         instance.execute("SET GLOBAL TimeZone = 'UTC'")
         # The log of a large load is folded in by an explicit checkpoint, not in its midst.
         instance.execute("SET checkpoint_threshold = '256MB'")
-        components.known_to(instance, INSTANCE)
         _attach(instance, settings, until)
         try:
             warehouse = EmbeddedWarehouse(settings, instance)

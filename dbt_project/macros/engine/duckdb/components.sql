@@ -1,10 +1,8 @@
-{#- Connected components by a compiled function that runs both queries and gives lists
-    (cdp/warehouse/engines/components.py). Where dbt was started by itself, nobody has made it known to the
-    engine, and SQL finds them. -#}
+{#- Connected components by what this process has compiled (cdp/warehouse/engines/dbt_embedded.py). Where dbt
+    was started by itself, it has not, and SQL finds them. An increment joins what is found. -#}
 {% macro duckdb__connected_components(nodes, edges) -%}
-    {%- set known = run_query("select count(*) as known from duckdb_functions() where function_name = 'connected_roots'") -%}
-    {%- if known.columns[0].values()[0] == 0 -%}
+    {%- if adapter.connected_components is not defined -%}
         {{ return(default__connected_components(nodes, edges)) }}
     {%- endif -%}
-    {{ return("(select unnest(connected_roots('" ~ nodes | replace("'", "''") ~ "', '" ~ edges | replace("'", "''") ~ "'), recursive := true))") }}
+    {{ return(adapter.connected_components(nodes, edges, is_incremental())) }}
 {%- endmacro %}
