@@ -169,6 +169,10 @@ class Landed:
             )
         return self._settings
 
+    def change(self, **settings: Any) -> None:
+        """Have other settings for the next run."""
+        self._settings = self.settings.model_copy(update=settings)
+
     def lay_seeds(self, texts: Mapping[str, str]) -> None:
         """Have these seeds of rules, by their names, for the next run to load."""
         for name, text in texts.items():

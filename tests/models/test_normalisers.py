@@ -128,3 +128,17 @@ def test_another_normaliser_moves_only_what_it_makes_one_and_back(tmp_path: Path
     write_types(landed, EXACT)
     landed.run_by_new_rules()
     assert landed.tables() == before
+
+
+def test_another_default_country_is_a_rule_that_moved_them(tmp_path: Path) -> None:
+    landed = Landed(tmp_path)
+    write_types(landed, NORMALISED)
+    numbers = [seen(n, "mobile", SPELLINGS["mobile"][n % 2]) for n in range(4)]
+    landed.run(numbers)
+    assert len(set(profiles(landed).values())) == 1
+
+    landed.change(default_country="AT")
+    landed.run()
+    assert len(set(profiles(landed).values())) == 2
+    causes = landed.rows("SELECT DISTINCT cause FROM identity.fct_identity_changes")
+    assert causes == [("rule",)]

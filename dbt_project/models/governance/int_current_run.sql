@@ -64,7 +64,12 @@ select
     coalesce(last_published.run_number, 0) as previous_run_number,
     last_published.as_of as previous_as_of,
     coalesce(last_published.landing_high_water, 0) as published_landing_high_water,
-    coalesce(last_published.logic_hash <> newest.logic_hash, false) as rules_changed,
+    coalesce(
+        last_published.logic_hash <> newest.logic_hash
+        -- What a phone number without a country means is a rule too.
+        or last_published.default_country <> newest.default_country,
+        false
+    ) as rules_changed,
     -- Rows of runs from before there were labels tell none.
     coalesce(newest.label_high_water, 0) as label_high_water,
     coalesce(last_published.label_high_water, 0) as published_label_high_water,
