@@ -16,13 +16,18 @@ from cdp.warehouse.alerts import (
     run_failed,
     send_alert,
 )
-from cdp.warehouse.quarantined_clusters import Entered
+from cdp.warehouse.quarantined_clusters import EnteredInRun
 from cdp.warehouse.runs import Run
 from cdp.warehouse.settings import Settings
 from expectations.checks import GateVerdict
 
 ALERTED = "tributary/alerted"
 """Tag of a run whose failure has been told."""
+
+QUARANTINE_ALERT = "tributary/quarantine_alert"
+"""Tag of a run in which groups entered quarantine: whether people are being told, or were."""
+
+_SENT = "sent"
 
 
 def failed_steps(instance: dg.DagsterInstance, run_id: str) -> list[str]:
@@ -68,11 +73,32 @@ def tell_if_untold(
     return True
 
 
-def tell_of_quarantine(settings: Settings, run: Run, clusters: Sequence[Entered]) -> None:
-    """Send one alert of the groups of identifiers that entered quarantine in a run, if any did."""
-    if clusters:
-        told = [(each.cluster_id, each.kind, each.sign, each.seen) for each in clusters]
-        send_alert(settings, clusters_quarantined(run.run_id, run.as_of, told))
+def tell_of_quarantine(
+    settings: Settings, instance: dg.DagsterInstance, run: Run, found: Sequence[EnteredInRun]
+) -> None:
+    """Send one alert of each run in which groups of identifiers entered quarantine, if nobody was
+    told yet: a run that was killed once it had published told nobody of what it had found.
+
+    Args:
+        run: the one that has just ended.
+        found: what entered, by run.
+    """
+    for each in found:
+        its_run = instance.get_run_by_id(each.run_id)
+        # A run that nobody remembers is long past.
+        if its_run is None or its_run.tags.get(QUARANTINE_ALERT) == _SENT:
+            continue
+        if (
+            QUARANTINE_ALERT in its_run.tags
+            and not its_run.is_finished
+            and each.run_id != run.run_id
+        ):
+            # Another process is at it.
+            continue
+        instance.add_run_tags(each.run_id, {QUARANTINE_ALERT: "sending"})
+        told = [(group.cluster_id, group.kind, group.sign, group.seen) for group in each.groups]
+        send_alert(settings, clusters_quarantined(each.run_id, each.as_of, told))
+        instance.add_run_tags(each.run_id, {QUARANTINE_ALERT: _SENT})
 
 
 def _send(

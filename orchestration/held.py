@@ -95,7 +95,7 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
                     yield held
                     failed = failed_steps(instance, run.run_id)
                     finish_run(store, run, "failed" if failed else "finished")
-                    clusters = entered(store, run)
+                    in_quarantine = entered(store)
             except Exception:
                 if not begun:
                     # No step comes to say so.
@@ -103,7 +103,7 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
                 raise
             if failed:
                 tell_of_failed_run(deployment.settings, instance, run, failed, held.closed_gates)
-            tell_of_quarantine(deployment.settings, run, clusters)
+            tell_of_quarantine(deployment.settings, instance, run, in_quarantine)
 
     return warehouse
 

@@ -9,8 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cdp.warehouse.store import open_warehouse
+from orchestration.alerting import QUARANTINE_ALERT
+from orchestration.instance import open_instance
 from tests.orchestration.receiver import Receiver
 from tests.services.shop_run import ShopRun
+from tests.whole_way.killed_job import run_and_kill
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -71,3 +74,30 @@ def test_one_address_of_hundreds_merges_nobody_and_is_told_once(
     everybody = "everybody@planted.example"
     assert quarantined == [("value", "identifiers", 2 * (PEOPLE + 5) + 1, everybody)]
     assert rules == [("bad_value",)]
+
+
+def test_what_a_run_found_that_was_killed_once_it_had_published_the_next_one_tells_once(
+    shop_run: ShopRun, receiver: Receiver
+) -> None:
+    land(shop_run, "planted_1.ndjson.gz", range(PEOPLE))
+    assert run_and_kill(shop_run.settings.home, "publish.after_record", 1)
+    assert not receiver.alerts
+    told = shop_run.with_settings(alert_webhook_url=receiver.url)
+    for _ in range(2):
+        assert told.run().success
+        titles = [each["title"] for each in receiver.alerts if "implausible" in each["title"]]
+        assert len(titles) == 1
+
+
+def test_a_run_that_was_killed_while_it_told_is_told_of_again(
+    shop_run: ShopRun, receiver: Receiver
+) -> None:
+    told = shop_run.with_settings(alert_webhook_url=receiver.url)
+    land(told, "planted_1.ndjson.gz", range(PEOPLE))
+    first = told.run()
+    assert first.success
+    assert len(receiver.alerts) == 1
+    with open_instance(told.settings) as instance:
+        instance.add_run_tags(first.run_id, {QUARANTINE_ALERT: "sending"})
+    assert told.run().success
+    assert len(receiver.alerts) == 2
