@@ -83,8 +83,11 @@ def test_what_two_queries_give_is_laid_with_every_node_and_end_once(to_be_joined
         found = lay(engine, "SELECT 4 AS node", edges, to_be_joined=to_be_joined)
         rows = engine.execute(f"SELECT node, root FROM {found} ORDER BY node").fetchall()
         assert rows == [(2, 2), (3, 2), (4, 4), (5, 5), (7, 5), (9, 5)]
-        found = lay(engine, "SELECT 1 AS node", f"{edges} LIMIT 0", to_be_joined=to_be_joined)
+        no_edge = f"{edges} LIMIT 0"
+        found = lay(engine, "SELECT 1 AS node", no_edge, to_be_joined=to_be_joined)
         assert engine.execute(f"FROM {found}").fetchall() == [(1, 1)]
+        found = lay(engine, "SELECT 1 AS node LIMIT 0", no_edge, to_be_joined=to_be_joined)
+        assert engine.execute(f"FROM {found}").fetchall() == []
 
 
 def test_many_found_ones_can_be_joined() -> None:

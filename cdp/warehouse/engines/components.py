@@ -49,7 +49,8 @@ def lay(reader: duckdb.DuckDBPyConnection, nodes: str, edges: str, *, to_be_join
     found = pa.table({name: pa.array(each, pa.int64()) for name, each in columns.items()})
     arriving = f"{_FOUND}_arriving"
     # Threads share the reading by batches.
-    reader.register(arriving, pa.Table.from_batches(found.to_batches(max_chunksize=_PART)))
+    batches = found.to_batches(max_chunksize=_PART)
+    reader.register(arriving, pa.Table.from_batches(batches, found.schema))
     if not to_be_joined:
         return arriving
     reader.execute(f"CREATE OR REPLACE TEMPORARY TABLE {_FOUND} AS FROM {arriving}")
