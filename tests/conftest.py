@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.services.contacts_api",
     "tests.services.object_stores",
     "tests.services.order",
+    "tests.services.parsed_project",
     "tests.services.postgres",
     "tests.services.real_data",
     "tests.services.shop_run",

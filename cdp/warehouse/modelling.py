@@ -8,7 +8,6 @@ building a stage. Does not belong here: what any model says (`dbt_project/`), wh
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -337,13 +336,17 @@ def _write_profile(settings: Settings) -> Path:
 
 
 def _embedded(settings: Settings) -> dict[str, Any]:
-    """The store's own instance: same name, same attached catalogue."""
+    """The store's own instance: same name, same attached catalogue.
+
+    What is attached there stays; dbt only has to know its name. It is not told the file: where a
+    profile says another thing than before, it parses everything anew.
+    """
     return {
         "type": "duckdb",
         "path": INSTANCE,
         "database": CATALOG,
         "schema": "main",
-        "attach": [{"path": os.fspath(settings.warehouse_file), "alias": CATALOG}],
+        "attach": [{"path": ":memory:", "alias": CATALOG}],
         "settings": {"TimeZone": "UTC"},
     }
 
