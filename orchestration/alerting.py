@@ -25,9 +25,10 @@ ALERTED = "tributary/alerted"
 """Tag of a run whose failure has been told."""
 
 QUARANTINE_ALERT = "tributary/quarantine_alert"
-"""Tag of a run in which groups entered quarantine: whether people are being told, or were."""
+"""Tag of a run in which groups entered quarantine: that people are being told, and by which run, or
+that they were told of this one."""
 
-_SENT = "sent"
+_SENDING, _SENT = "sending", "sent"
 
 
 def failed_steps(instance: dg.DagsterInstance, run_id: str) -> list[str]:
@@ -73,32 +74,50 @@ def tell_if_untold(
     return True
 
 
-def tell_of_quarantine(
-    settings: Settings, instance: dg.DagsterInstance, run: Run, found: Sequence[EnteredInRun]
-) -> None:
-    """Send one alert of each run in which groups of identifiers entered quarantine, if nobody was
-    told yet: a run that was killed once it had published told nobody of what it had found.
+def claim_of_quarantine(
+    instance: dg.DagsterInstance, run: Run, found: Sequence[EnteredInRun]
+) -> list[EnteredInRun]:
+    """What entered quarantine that nobody was told of and nobody else is telling, for this run to
+    tell: a run that was killed once it had published told nobody of what it had found.
+
+    To be asked while the warehouse is held, so that no two runs claim the same.
 
     Args:
-        run: the one that has just ended.
+        run: the one that is about to end.
         found: what entered, by run.
     """
+    claimed = []
     for each in found:
         its_run = instance.get_run_by_id(each.run_id)
         # A run that nobody remembers is long past.
-        if its_run is None or its_run.tags.get(QUARANTINE_ALERT) == _SENT:
+        if its_run is None or _is_told(instance, its_run, run):
             continue
-        if (
-            QUARANTINE_ALERT in its_run.tags
-            and not its_run.is_finished
-            and each.run_id != run.run_id
-        ):
-            # Another process is at it.
-            continue
-        instance.add_run_tags(each.run_id, {QUARANTINE_ALERT: "sending"})
+        instance.add_run_tags(each.run_id, {QUARANTINE_ALERT: f"{_SENDING} {run.run_id}"})
+        claimed.append(each)
+    return claimed
+
+
+def _is_told(instance: dg.DagsterInstance, its_run: dg.DagsterRun, by: Run) -> bool:
+    """Whether people were told of what entered in a run, or another run is telling them."""
+    # The tags of a run that is begun again name the one that it repeats.
+    state, _, whose = its_run.tags.get(QUARANTINE_ALERT, "").partition(" ")
+    if state == _SENT and whose == its_run.run_id:
+        return True
+    if state == _SENDING and whose != by.run_id:
+        teller = instance.get_run_by_id(whose)
+        return teller is not None and not teller.is_finished
+    # One that came to its end has told what it found.
+    return not state and its_run.is_success and its_run.run_id != by.run_id
+
+
+def tell_of_quarantine(
+    settings: Settings, instance: dg.DagsterInstance, claimed: Sequence[EnteredInRun]
+) -> None:
+    """Send one alert for each run in which groups of identifiers entered quarantine."""
+    for each in claimed:
         told = [(group.cluster_id, group.kind, group.sign, group.seen) for group in each.groups]
         send_alert(settings, clusters_quarantined(each.run_id, each.as_of, told))
-        instance.add_run_tags(each.run_id, {QUARANTINE_ALERT: _SENT})
+        instance.add_run_tags(each.run_id, {QUARANTINE_ALERT: f"{_SENT} {each.run_id}"})
 
 
 def _send(

@@ -24,6 +24,7 @@ from cdp.warehouse.store import Warehouse, WarehouseBusy, open_warehouse
 from expectations.checks import GateVerdict
 from ingestion.promotion import ensure_tables, take_back
 from orchestration.alerting import (
+    claim_of_quarantine,
     failed_steps,
     tell_if_untold,
     tell_of_failed_run,
@@ -95,7 +96,7 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
                     yield held
                     failed = failed_steps(instance, run.run_id)
                     finish_run(store, run, "failed" if failed else "finished")
-                    in_quarantine = entered(store)
+                    in_quarantine = claim_of_quarantine(instance, run, entered(store))
             except Exception:
                 if not begun:
                     # No step comes to say so.
@@ -103,7 +104,7 @@ def warehouse_resource(deployment: Deployment) -> dg.ResourceDefinition:
                 raise
             if failed:
                 tell_of_failed_run(deployment.settings, instance, run, failed, held.closed_gates)
-            tell_of_quarantine(deployment.settings, instance, run, in_quarantine)
+            tell_of_quarantine(deployment.settings, instance, in_quarantine)
 
     return warehouse
 

@@ -46,6 +46,10 @@ LONGEST_WAIT_SECONDS = 30.0
 Fact = str | int | float
 
 
+_OF_QUARANTINE = uuid.UUID("6d7d3d52-0b0e-5c8e-9a5e-0f6c1b6f4e1d")
+"""Namespace of the ids of alerts about quarantine, one for each run."""
+
+
 @dataclass(frozen=True)
 class Alert:
     """One thing to be told.
@@ -137,6 +141,8 @@ def clusters_quarantined(
         next_step="What hangs together in them was joined by the stronger evidence alone. "
         "identity.quarantined_clusters lists them and identity.fct_rejected_edges what was left "
         "out; block the value, or say who is who with a label.",
+        # A run that is killed while it tells is told of again.
+        alert_id=uuid.uuid5(_OF_QUARANTINE, run_id).hex,
     )
 
 

@@ -58,6 +58,20 @@ def test_a_long_chain_is_one_component_whatever_the_order_of_its_links() -> None
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["ascending", "descending"])
+def test_a_long_way_to_and_fro_is_climbed_and_not_walked(
+    monkeypatch: pytest.MonkeyPatch, order: int
+) -> None:
+    monkeypatch.setattr(components, "_PART", 2_000)
+    half = 20_000
+    there = [(half + n, n) for n in range(1, half)]
+    back = [(half + n, n + 1) for n in range(1, half)]
+    edges = [edge for pair in zip(there, back, strict=True) for edge in pair][::order]
+    began = time.process_time()
+    assert set(compiled(edges, threads=2).values()) == {1}
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["ascending", "descending"])
 def test_a_late_value_that_many_share_takes_no_round_for_each(order: int) -> None:
     many = 50_000
     edges = [(each, many) for each in range(1, many)][::order]

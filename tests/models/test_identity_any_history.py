@@ -12,7 +12,7 @@ import math
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -41,7 +41,7 @@ from tests.models.worlds import START, rows_of_worlds
 pytestmark = pytest.mark.integration
 
 SWEEPS = settings.get_current_profile_name() == "sweep"
-HISTORIES, STEPS, WORLDS = (100, 12, 60) if SWEEPS else (2, 4, 20)
+HISTORIES, STEPS, WORLDS = (100, 12, 60) if SWEEPS else (1, 4, 20)
 
 SEEDS = st.integers(0, 2**32)
 MODELS = (
@@ -126,6 +126,9 @@ class History(RuleBasedStateMachine):
 
     @initialize(seed=SEEDS)
     def begin(self, seed: int) -> None:
+        self.start(seed)
+
+    def start(self, seed: int) -> None:
         self.coming = rows_of_worlds(WORLDS, seed)
         self._run(self._take(random.Random(seed), 0.2, 0.8))
 
@@ -134,9 +137,14 @@ class History(RuleBasedStateMachine):
         """All by one chance: histories are too few to begin with those in which little happens."""
         self.steps += 1
         chance = random.Random(f"{seed} {self.steps}")
-        for doing in chance.choices(DOINGS, k=chance.randint(0, 3)):
+        doings = chance.choices(DOINGS, k=chance.randint(0, 3))
+        run = chance.choice(RUNS if self.whole else [*RUNS, History.begin_again])
+        self.happen(chance, doings, run)
+
+    def happen(self, chance: random.Random, doings: Sequence[Happening], run: Happening) -> None:
+        for doing in doings:
             doing(self, chance)
-        chance.choice(RUNS if self.whole else [*RUNS, History.begin_again])(self, chance)
+        run(self, chance)
 
     # --- runs
 
@@ -214,6 +222,9 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def it_is_as_in_a_fresh_home(self) -> None:
+        self.compare()
+
+    def compare(self) -> None:
         if not self.due:
             return
         self.due = False
@@ -252,14 +263,16 @@ class History(RuleBasedStateMachine):
         assert len(rejected) == len(found.rejected)
 
 
-RUNS = [
+Happening = Callable[[History, random.Random], None]
+
+RUNS: list[Happening] = [
     *[History.land] * 3,
     *[History.land_again] * 2,
     *[History.kill] * 2,
     History.rebuild,
     History.fail_to_publish,
 ]
-DOINGS = [
+DOINGS: list[Happening] = [
     *[History.put_labels] * 3,
     *[History.take_labels_back] * 2,
     *[History.block_a_value] * 2,
@@ -269,6 +282,22 @@ DOINGS = [
     History.change_rules_back,
 ]
 """What people do between two runs."""
+
+IN_TURN: tuple[tuple[tuple[list[Happening], Happening], ...], ...] = (
+    (
+        ([History.put_labels, History.block_a_value], History.kill),
+        ([History.take_labels_back], History.begin_again),
+        ([History.change_a_type, History.unblock_all], History.land),
+        ([History.change_signs, History.put_labels], History.rebuild),
+    ),
+    (
+        ([History.put_labels, History.change_a_type], History.land_again),
+        ([History.block_a_value, History.take_labels_back], History.fail_to_publish),
+        ([History.change_signs], History.land),
+        ([History.change_rules_back, History.unblock_all], History.land_again),
+    ),
+)
+"""Two histories in which everything that may happen does, each after what it needs to find."""
 
 
 def told(landed: Landed, rules: RuleSeeds, labels_seen: int) -> oracle.Told:
@@ -379,3 +408,24 @@ def test_any_history_ends_where_a_full_build_begins(homes: Homes) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(IN_TURN)))
+def test_a_history_in_which_everything_has_its_turn_ends_so_too(homes: Homes, number: int) -> None:
+    class Here(History):
+        pass
+
+    Here.homes = homes
+    history, chance = Here(), random.Random(number)
+    history.start(chance.randrange(2**32))
+    history.compare()
+    for doings, run in IN_TURN[number]:
+        history.happen(chance, doings, run)
+        history.compare()
+
+
+def test_everything_has_its_turn() -> None:
+    steps = [step for history in IN_TURN for step in history]
+    done = {each for doings, _ in steps for each in doings} | {run for _, run in steps}
+    assert done == {*DOINGS, *RUNS, History.begin_again}

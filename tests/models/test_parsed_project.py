@@ -14,12 +14,16 @@ from cdp.warehouse.settings import PROJECT_ROOT, load_settings
 pytestmark = pytest.mark.integration
 
 OF_THE_PARSING = ("created_at", "root_path")
+SEEDS = "dbt/project"
+"""Where a configuration elsewhere has its project, below the home."""
 
 
 def parsed(home: Path, config: Path) -> dict[str, dict[str, Any]]:
     """What the project of a configuration says, by the ids of its parts."""
     settings = load_settings(home=home, config=config)
     manifest = Models(settings, generate(settings)).manifest().writable_manifest().to_dict()
+    seeds = [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
+    assert {seed["root_path"] for seed in seeds} == {str(home / SEEDS)}
     return {
         unique_id: {name: told for name, told in part.items() if name not in OF_THE_PARSING}
         for kind in ("nodes", "sources", "macros", "unit_tests", "child_map", "docs")

@@ -8,6 +8,7 @@ That what comes of it is the same stands in `tests/models/test_parsed_project.py
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +40,15 @@ def _parse(folder: Path) -> None:
     from cdp.generation import generate
     from cdp.warehouse.modelling import Models
 
-    settings = load_settings(home=folder / "home", config=PROJECT_ROOT / "config")
-    # Parsed where it stands, for parsed seeds name the folder of their files.
-    Models(settings, generate(settings)).manifest()
+    # A configuration elsewhere has a project of its own.
+    config = folder / "config"
+    shutil.copytree(PROJECT_ROOT / "config", config)
+    settings = load_settings(home=folder / "home", config=config)
+    project = generate(settings)
+    for seed in (project / "seeds").glob("*.csv"):
+        # No deployment's seed is this one, and each is parsed anew: what is parsed of a seed names
+        # the folder from which its rows are loaded, and a seed may change after that.
+        with seed.open("a", encoding="utf-8") as file:
+            file.write("parsed, and never loaded\n")
+    Models(settings, project).manifest()
     (settings.dbt_dir / "target" / FILE).rename(folder / FILE)

@@ -115,7 +115,7 @@ def _least(one: Indices, other: Indices, size: int, parts: _Parts) -> Indices:
         _climb(above, _places(part, size))
 
     def climb_later(part: slice) -> None:
-        _climb(above, greater[part])
+        _climb(above, hooked_now[part])
 
     def apart(part: slice) -> tuple[Indices, Indices]:
         """The roots of both ends of every edge that still ties two."""
@@ -133,7 +133,10 @@ def _least(one: Indices, other: Indices, size: int, parts: _Parts) -> Indices:
         # Now the least has to be taken: what a thousand edges tie to one index that is greater than
         # all their ends would need as many rounds.
         np.minimum.at(above, greater, lesser)
-        parts(len(greater), climb_later)
+        # In their order, so that what an index hangs on was climbed before it or is just then: a
+        # chain that leads through parts yet to come would be walked one hook at a time.
+        hooked_now = np.unique(greater)
+        parts(len(hooked_now), climb_later)
         lesser, greater = _joined(parts(len(lesser), apart), kind)
     # What hooked in one round hangs on roots of that round, some of which hooked in a later one.
     parts(size, climb)
