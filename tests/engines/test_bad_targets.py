@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -21,6 +21,7 @@ from cdp.commands.terminal import Exit, explain
 from cdp.warehouse.engines import checking
 from cdp.warehouse.engines.checking import BadTarget, check_target
 from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
+from tests.cli.command import cdp, complaint
 from tests.services.object_stores import Bucket
 from tests.services.ports import free_port
 
@@ -542,3 +543,52 @@ def test_no_credentials_at_all_are_told(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     assert "finds no credentials; set bigquery_keyfile" in told(of_bigquery())
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def without_credentials(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Settings of a project on a machine that nobody has signed in on."""
+    pytest.importorskip("google.cloud.bigquery", reason=ENGINES)
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(folder))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    return BIGQUERY
+
+
+def with_a_lake_behind_a_file(folder: Path, _: pytest.MonkeyPatch) -> dict[str, str]:
+    """Settings of a lake that cannot be written; nothing is refused to root, but this is."""
+    pytest.importorskip("pyspark", reason=ENGINES)
+    (folder / "file").touch()
+    return {"target": "spark", "lake_url": str(folder / "file" / "lake")}
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("java")
+@pytest.mark.parametrize("command", [["run"], ["status"], ["fit", "rfm"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (without_credentials, "finds no credentials; set bigquery_keyfile"),
+        (with_a_lake_behind_a_file, "a file stands in its way; name a place"),
+    ],
+    ids=["without credentials", "a lake behind a file"],
+)
+def test_a_command_says_what_is_the_matter_with_its_target_and_writes_nothing(
+    command: list[str],
+    target: Callable[[Path, pytest.MonkeyPatch], dict[str, str]],
+    said: str,
+    tmp_path: Path,
+    jars: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    declared: dict[str, Any] = target(tmp_path, monkeypatch)
+    done = cdp(home, *command, spark_jars=str(jars), **declared)
+    # The number, which is what other programs know it by.
+    assert done.returncode == 2, done.stderr
+    assert said in complaint(done)
+    assert done.stdout == ""
+    assert list(home.iterdir()) == []
