@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -97,6 +98,7 @@ def test_a_target_needs_nothing_of_another(target: str) -> None:
         ("lake_url", "abfss://lake@account/x", "expected a folder, s3://bucket/path"),
         ("lake_url", "s3://", "expected a folder, s3://bucket/path"),
         ("spark_master", "host:7077", "expected local, local[4]"),
+        ("spark_master", "spark://host", "spark://host:7077"),
         ("spark_master", "local[many]", "expected local, local[4]"),
         ("spark_conf", "memory=4g", "expected a JSON object"),
         ("spark_metastore_url", "postgresql://host/x", "expected a JDBC address"),
@@ -237,6 +239,55 @@ def test_a_missing_jar_is_named(tmp_path: Path, jars: Path, lake: str | None, ja
     said = told(spark(tmp_path, jars, lake_url=lake))
     assert jar in said
     assert "CDP_SPARK_JARS" in said
+
+
+@pytest.fixture
+def listening() -> Iterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.usefixtures("java")
+def test_a_master_that_is_not_there_is_told(tmp_path: Path, jars: Path, listening: int) -> None:
+    nobody, somebody = f"127.0.0.1:{free_port()}", f"127.0.0.1:{listening}"
+    said = told(spark(tmp_path, jars, spark_master=f"spark://{nobody}"))
+    assert f"CDP_SPARK_MASTER) cannot be reached at {nobody} (connection refused)" in said
+    assert not (tmp_path / "home").exists()
+    said = told(spark(tmp_path, jars, spark_master="spark://no-such-host.invalid:7077"))
+    assert "cannot be reached at no-such-host.invalid:7077" in said
+    # Of several masters one leads and the others wait, or are away.
+    check_target(spark(tmp_path, jars, spark_master=f"spark://{nobody},{somebody}"))
+
+
+@pytest.mark.usefixtures("java")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "jdbc:postgresql://{}/catalogue?user=ada&password=hunter2",
+        "jdbc:mysql://ada:hunter2@{}/catalogue",
+        "jdbc:sqlserver://{};databaseName=catalogue;password=hunter2",
+    ],
+)
+def test_a_catalogue_s_database_that_is_not_there_is_told_without_its_password(
+    tmp_path: Path, jars: Path, listening: int, url: str
+) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    said = told(spark(tmp_path, jars, spark_metastore_url=url.format(nobody)))
+    assert f"CDP_SPARK_METASTORE_URL) cannot be reached at {nobody}" in said
+    assert "hunter2" not in said
+    check_target(spark(tmp_path, jars, spark_metastore_url=url.format(f"127.0.0.1:{listening}")))
+
+
+@pytest.mark.usefixtures("java")
+@pytest.mark.parametrize(
+    "url",
+    ["jdbc:derby:;databaseName=/tmp/catalogue;create=true", "jdbc:other://nobody.invalid/x"],
+)
+def test_a_catalogue_whose_server_cannot_be_told_is_left_to_spark(
+    tmp_path: Path, jars: Path, url: str
+) -> None:
+    check_target(spark(tmp_path, jars, spark_metastore_url=url))
 
 
 @pytest.mark.usefixtures("java")
