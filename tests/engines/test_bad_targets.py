@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -37,6 +38,7 @@ SNOWFLAKE = {
 }
 BIGQUERY = {"target": "bigquery", "bigquery_project": "acme-cdp", "bigquery_location": "EU"}
 PHRASE = "correct horse battery"
+TAXONOMY = "projects/acme-cdp/locations/eu/taxonomies/7"
 ENGINES = "needs what `make engines` installs"
 
 
@@ -502,10 +504,11 @@ def test_what_the_user_may_not_use_is_named(
 
 
 class _Projects(BaseHTTPRequestHandler):
-    """The answer of BigQuery to a listing of datasets: of one project alone."""
+    """The answer of BigQuery to a listing of datasets, of one project alone, and of Data Catalog to
+    one of tags, of one taxonomy alone."""
 
     def do_GET(self) -> None:
-        known = "/projects/acme-cdp/" in self.path
+        known = f"/{TAXONOMY}/policyTags?" in self.path or "/projects/acme-cdp/data" in self.path
         body = json.dumps({} if known else {"error": {"message": "secret words"}}).encode()
         self.send_response(200 if known else 403)
         self.send_header("Content-Type", "application/json")
@@ -543,6 +546,28 @@ def test_a_project_that_refuses_is_told_without_the_server_s_words(gcs_account: 
     assert "refuses the project another-cdp" in said
     assert "code 403" in said
     assert "secret" not in said
+
+
+@pytest.mark.usefixtures("projects")
+def test_a_taxonomy_that_is_not_there_is_told_before_anything_is_built(
+    gcs_account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("google.cloud.bigquery", reason=ENGINES)
+    from google.auth.credentials import AnonymousCredentials
+
+    from cdp.warehouse.engines import bigquery_rights
+
+    monkeypatch.setattr(bigquery_rights, "TAGS", os.environ["BIGQUERY_EMULATOR_HOST"])
+    # Those of a key file ask Google where they may be used from.
+    anonymous: Any = AnonymousCredentials
+    monkeypatch.setattr(checking, "google_credentials", lambda _: anonymous())
+    check_target(of_bigquery(bigquery_taxonomy=TAXONOMY))
+    said = told(of_bigquery(bigquery_taxonomy=TAXONOMY.replace("/7", "/8")))
+    assert "taxonomies/8 (the setting bigquery_taxonomy, CDP_BIGQUERY_TAXONOMY)" in said
+    assert "code 403" in said
+    assert "secret" not in said
+    monkeypatch.setattr(bigquery_rights, "TAGS", f"http://127.0.0.1:{free_port()}")
+    assert "cannot be asked for" in told(of_bigquery(bigquery_taxonomy=TAXONOMY.replace("7", "9")))
 
 
 def test_a_server_that_does_not_answer_is_told(

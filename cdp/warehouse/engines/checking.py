@@ -385,6 +385,32 @@ def _check_bigquery(settings: Settings) -> None:
         ) from None
     finally:
         client.close()  # type: ignore[no-untyped-call]
+    if settings.bigquery_taxonomy:
+        _check_taxonomy(settings.bigquery_taxonomy, credentials)
+
+
+def _check_taxonomy(taxonomy: str, credentials: Any) -> None:
+    """Ask for the tags as publishing will, for which a run is late to learn of a wrong name."""
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.requests import AuthorizedSession
+
+    from cdp.warehouse.engines.bigquery_rights import TAGS
+
+    said = f"the taxonomy {taxonomy} (the setting bigquery_taxonomy, CDP_BIGQUERY_TAXONOMY)"
+    try:
+        with AuthorizedSession(credentials) as desk:  # type: ignore[no-untyped-call]
+            answer = desk.get(f"{TAGS}/{taxonomy}/policyTags?pageSize=1", timeout=_SECONDS)
+    except (GoogleAuthError, OSError) as error:
+        raise BadTarget(
+            f"{said} cannot be asked for at Google's Data Catalog ({type(error).__name__}); look "
+            "at the network"
+        ) from None
+    if not answer.ok:
+        raise BadTarget(
+            f"Google's Data Catalog refuses {said} with code {answer.status_code}; see that it "
+            "exists, that its project has the Data Catalog API, and that the account has the roles "
+            "Data Catalog Admin and Policy Tag Admin"
+        )
 
 
 def google_credentials(settings: Settings) -> Any:
