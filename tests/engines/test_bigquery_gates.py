@@ -26,6 +26,7 @@ from expectations.checks import Check
 from expectations.engines import batch_of
 from expectations.judging import judge
 from expectations.measuring import Measured
+from tests.engines.bad_rows import BAD_ROWS, planted
 from tests.engines.copying import copy_to_bigquery, difference
 from tests.services.shop_run import ShopRun
 
@@ -129,6 +130,27 @@ def test_what_one_engine_has_judged_answers_for_no_other(
                 assert result.passed
     assert sorted(asked) == ["bigquery", "duckdb"]
     assert asked[0] == first
+
+
+@pytest.mark.parametrize("stage", BAD_ROWS)
+def test_one_bad_row_is_refused_by_the_gate_of_its_stage(
+    there: BigQuery, finished_shop_run: ShopRun, stage: str
+) -> None:
+    from expectations.gates import validate
+
+    run = current_run(there)
+    assert run is not None
+
+    def failed() -> list[tuple[str, str]]:
+        verdict = validate(stage, there, run, project=finished_shop_run.deployment.project)
+        assert verdict.passed is not bool(verdict.failed)
+        return [(check.table, check.name) for check in verdict.failed]
+
+    bad = BAD_ROWS[stage]
+    with planted(there, bad):
+        found = failed()
+        assert any(table == bad.table and name.startswith(bad.fails) for table, name in found)
+    assert failed() == []
 
 
 @contextmanager
