@@ -8,8 +8,9 @@ column for each number. All expectations on it are aggregates, so Great Expectat
 whole suite in one query; run on the tables themselves it takes several passes over each, and SQL
 of one's own (`UnexpectedRowsExpectation`) it even runs twice.
 
-A verdict depends on the number and its bounds alone. So each number is held against its bounds
-once, for all checks that have measured it, and what a process has judged before costs nothing.
+A verdict depends on the number, its bounds and the engine that compares them. So each number is
+held against its bounds once on an engine, for all checks that have measured it there, and what a
+process has judged before costs nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from expectations.checks import CheckResult, Number, Observed
 from expectations.engines import batch_of
 from expectations.measuring import Measured
 
-_Question = tuple[Number, Number | None, Number | None]
-"""A number, its lower bound and its upper one."""
+_Question = tuple[str, Number, Number | None, Number | None]
+"""The engine that is asked, a number, its lower bound and its upper one."""
 
 _judged: dict[_Question, bool] = {}
 """What has been judged in this process."""
@@ -38,24 +39,26 @@ def judge(warehouse: Warehouse, stage: str, measures: Sequence[Measured]) -> lis
     asked: dict[_Question, list[Measured]] = {}
     for each in measures:
         if each.value is not None:
-            asked.setdefault(_question(each), []).append(each)
+            asked.setdefault(_question(warehouse, each), []).append(each)
+    if len(_judged) > _MOST_KEPT:
+        # Before it is looked up what has been judged, or what is taken out would be missed.
+        _judged.clear()
     unjudged = {question: checks for question, checks in asked.items() if question not in _judged}
     if unjudged:
-        if len(_judged) > _MOST_KEPT:
-            _judged.clear()
         _judged.update(_validated(warehouse, stage, unjudged))
-    return [_result(each) for each in measures]
+    return [_result(warehouse, each) for each in measures]
 
 
-def _result(measured: Measured) -> CheckResult:
+def _result(warehouse: Warehouse, measured: Measured) -> CheckResult:
     check = measured.check
-    passed = measured.value is not None and _judged[_question(measured)]
+    passed = measured.value is not None and _judged[_question(warehouse, measured)]
     return CheckResult(check.name, check.table, passed, _observed(measured, passed))
 
 
-def _question(measured: Measured) -> _Question:
+def _question(warehouse: Warehouse, measured: Measured) -> _Question:
     assert measured.value is not None, "what could not be computed is not judged"
-    return measured.value, measured.check.low, measured.check.high
+    target = warehouse.settings.target
+    return target, measured.value, measured.check.low, measured.check.high
 
 
 def _validated(
@@ -75,15 +78,16 @@ def _validated(
                 min_value=low,
                 max_value=high,
                 description="; ".join(
-                    f"{each.check.table} {each.check.name}" for each in questions[number, low, high]
+                    f"{each.check.table} {each.check.name}"
+                    for each in questions[target, number, low, high]
                 ),
                 meta={"position": position},
             )
-            for position, (number, low, high) in enumerate(asked)
+            for position, (target, number, low, high) in enumerate(asked)
         ],
     )
     columns = ", ".join(
-        f"{_sql(number)} AS {_column(position)}" for position, (number, _, _) in enumerate(asked)
+        f"{_sql(number)} AS {_column(position)}" for position, (_, number, _, _) in enumerate(asked)
     )
     with batch_of(warehouse, stage, f"SELECT {columns}") as batch:
         results = batch.validate(suite, result_format=_FORMAT).results

@@ -110,8 +110,9 @@ def _people(gate: Gate) -> list[Check]:
             "scores from 1 to 5",
             PROFILES,
             rows_where("profiles", "dim_profiles"),
-            value="count(*) FILTER (least(rfm_recency, rfm_frequency, rfm_monetary) < 1 "
-            "OR greatest(rfm_recency, rfm_frequency, rfm_monetary) > 5)",
+            # One by one: the least and greatest of several are null on some engines if one is.
+            value="count(*) FILTER (rfm_recency NOT BETWEEN 1 AND 5 "
+            "OR rfm_frequency NOT BETWEEN 1 AND 5 OR rfm_monetary NOT BETWEEN 1 AND 5)",
             unit="profiles",
         ),
     ]

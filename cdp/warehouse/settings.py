@@ -91,7 +91,7 @@ Members = Annotated[
 
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*[KMGT](?:i?B)?", re.IGNORECASE)
 _BUCKET = re.compile(r"(s3|gs)://[A-Za-z0-9][A-Za-z0-9._-]{1,}(/.*)?")
-_MASTER = re.compile(r"local(\[(\*|\d+)(,\d+)?\])?|spark://\S+|k8s://\S+|yarn")
+_MASTER = re.compile(r"local(\[(\*|\d+)(,\d+)?\])?|spark://\S+:\d+|k8s://\S+|yarn")
 _MEMBER = re.compile(r"(user|group|serviceAccount|domain):[A-Za-z0-9._%+@-]+")
 
 _NEEDED = {

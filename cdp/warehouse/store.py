@@ -187,8 +187,14 @@ def open_warehouse(settings: Settings, wait_seconds: float | None = None) -> Ite
         wait_seconds: how long to wait; `settings.lock_wait_seconds` when not given.
 
     Raises:
+        BadTarget: the chosen engine cannot be used here; nothing has been written.
         WarehouseBusy: it was held by another run for all that time.
     """
+    if settings.target != "duckdb":
+        from cdp.warehouse.engines.checking import check_target
+
+        # Before it is held, which leaves files in the data home.
+        check_target(settings)
     with held_warehouse(settings, wait_seconds) as until, _opened(settings, until) as warehouse:
         yield warehouse
 
@@ -259,9 +265,6 @@ def _opened(settings: Settings, until: float) -> AbstractContextManager[Warehous
         from cdp.warehouse.engines import embedded
 
         return embedded.opened(settings, until)
-    from cdp.warehouse.engines.checking import check_target
-
-    check_target(settings)
     if settings.target == "spark":
         from cdp.warehouse.engines import lake
 

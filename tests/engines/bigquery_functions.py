@@ -75,10 +75,12 @@ RESERVED = _words(
     """
 )
 
-_NO_CALL = RESERVED | frozenset({"OFFSET", "OPTIONS", "ORDINAL", "INSERT", "SAFE_OFFSET", "VALUES"})
+_NO_CALL = (RESERVED - _words("CONTAINS ENUM HASH LOOKUP NEW PROTO TREAT")) | frozenset(
+    {"OFFSET", "OPTIONS", "ORDINAL", "INSERT", "SAFE_OFFSET", "VALUES"}
+)
 """Words that a parenthesis follows without a call."""
 
-_TABLES = {"INTO", "TABLE", "VIEW", "EXISTS", "."}
+_TABLES = {"INTO", "TABLE", "VIEW", "EXISTS", "INSERT"}
 """What stands before the name of a table, behind which columns stand in parentheses."""
 
 
@@ -91,7 +93,7 @@ def lacking(sql: str) -> set[str]:
         if tree is not None and any(_of_several_columns(each) for each in tree.find_all(exp.In)):
             found.add("IN a query of several columns")
     tokens = sqlglot.tokenize(sql, read="bigquery")
-    return found | set(_functions(tokens)) | set(_forms(tokens)) | set(_decimals(sql))
+    return found.union(_functions(tokens), _types(tokens), _forms(tokens), _decimals(sql))
 
 
 def _of_several_columns(membership: exp.In) -> bool:
@@ -101,18 +103,75 @@ def _of_several_columns(membership: exp.In) -> bool:
 
 
 def _functions(tokens: Sequence[Token]) -> Iterator[str]:
-    before = ""
-    for token, after in pairwise(tokens):
+    for position, (token, after) in enumerate(pairwise(tokens)):
         name = token.text.upper()
-        called = (
-            after.token_type is TokenType.L_PAREN
-            and token.token_type not in (TokenType.IDENTIFIER, TokenType.STRING)
-            and re.fullmatch(r"[A-Z_]\w*", name)
-            and (before not in _TABLES or name in FUNCTIONS)
-        )
-        if called and name not in FUNCTIONS | TYPES | _NO_CALL:
-            yield f"function {name}"
-        before = name
+        if (
+            after.token_type is not TokenType.L_PAREN
+            or token.token_type in (TokenType.IDENTIFIER, TokenType.STRING)
+            or not re.fullmatch(r"[A-Z_]\w*", name)
+        ):
+            continue
+        first = _first_part(tokens, position)
+        if _word(tokens, first - 1) in _TABLES:
+            continue
+        path = [_word(tokens, each) for each in range(first, position + 1, 2)]
+        if path[:-1] == ["SAFE"]:
+            # The prefix makes null of an error, and a function of nothing else.
+            path = path[1:]
+        if len(path) > 1 or path[0] not in FUNCTIONS | TYPES | _NO_CALL:
+            yield f"function {'.'.join(path)}"
+
+
+def _first_part(tokens: Sequence[Token], position: int) -> int:
+    """Where the name begins that ends at a position: `a.b.c` is one name."""
+    while position > 1 and tokens[position - 1].token_type is TokenType.DOT:
+        position -= 2
+    return position
+
+
+def _word(tokens: Sequence[Token], position: int) -> str:
+    return tokens[position].text.upper() if 0 <= position < len(tokens) else ""
+
+
+def _types(tokens: Sequence[Token]) -> Iterator[str]:
+    """Words that stand where a type does, and are none."""
+    for position in _places_of_types(tokens):
+        word = _word(tokens, position)
+        if re.fullmatch(r"[A-Z_]\w*", word) and word not in TYPES:
+            yield f"type {word}"
+
+
+def _places_of_types(tokens: Sequence[Token]) -> Iterator[int]:
+    """After AS in a cast, after the name of a column that is made, in an array and in a struct."""
+    opened: list[str] = []
+    for position, token in enumerate(tokens):
+        before, after = _word(tokens, position - 1), _word(tokens, position + 1)
+        if token.token_type is TokenType.L_PAREN:
+            opened.append("columns" if _is_made(tokens, position) else before)
+        elif token.token_type is TokenType.R_PAREN and opened:
+            opened.pop()
+        elif token.text.upper() == "AS" and opened and opened[-1] in ("CAST", "SAFE_CAST"):
+            yield position + 1
+        elif token.token_type is TokenType.LT and before in ("ARRAY", "STRUCT", "RANGE"):
+            opened.append("<")
+        elif token.token_type is TokenType.GT and opened and opened[-1] == "<":
+            opened.pop()
+        changed = (before, token.text.upper()) == ("DATA", "TYPE")
+        added = (_word(tokens, position - 2), before) == ("ADD", "COLUMN") and after != "NOT"
+        if changed or added:
+            yield position + 1
+        if opened and opened[-1] in ("columns", "<") and token.text in ("(", ",", "<"):
+            # The name of a field may be left out, and that of a column may not.
+            named = opened[-1] == "columns" or _word(tokens, position + 2) not in "(<,>"
+            yield position + 2 if named else position + 1
+
+
+def _is_made(tokens: Sequence[Token], position: int) -> bool:
+    """Whether the parenthesis opens the columns of a table that is made."""
+    before = _first_part(tokens, position - 1) - 1
+    if [_word(tokens, each) for each in range(before - 2, before + 1)] == ["IF", "NOT", "EXISTS"]:
+        before -= 3
+    return _word(tokens, before) == "TABLE"
 
 
 def _forms(tokens: Sequence[Token]) -> Iterator[str]:
@@ -135,8 +194,10 @@ def _forms(tokens: Sequence[Token]) -> Iterator[str]:
         plain = after.token_type not in (TokenType.IDENTIFIER, TokenType.STRING)
         if name == "AS" and plain and other in RESERVED - _AFTER_AS:
             yield f"reserved word {other} as a name"
-        if name == "AS" and plain and other in _OTHER_TYPES:
-            yield f"type {other}"
+        if after.token_type is TokenType.STRING and name in _OTHER_TYPES:
+            yield f"type {name}"
+        if name == "*" and other in ("EXCLUDE", "RENAME"):
+            yield f"operator * {other}"
 
 
 _AFTER_AS = _words("SELECT WITH STRUCT ARRAY INTERVAL RANGE")
@@ -148,7 +209,7 @@ _OTHER_TYPES = _words(
     UBIGINT UUID VARCHAR VARIANT
     """
 )
-"""Types of the other engines."""
+"""Types of the other engines, which may stand before a text that is a value of them."""
 
 
 def _decimals(sql: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ tables ought to be alike.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -54,7 +55,8 @@ def copy_to_bigquery(embedded: Warehouse, house: BigQuery) -> dict[Table, pa.Tab
 
 
 def difference(ours: pa.Table, theirs: pa.Table, without: tuple[str, ...] = ()) -> str:
-    """How two tables differ, nothing where they do not: columns, then rows that only one has."""
+    """How two tables differ, nothing where they do not: columns, what these hold, then rows that
+    only one has."""
     names = [name for name in ours.column_names if name not in without]
     other = [name for name in theirs.column_names if name not in without]
     if sorted(names) != sorted(other):
@@ -63,11 +65,27 @@ def difference(ours: pa.Table, theirs: pa.Table, without: tuple[str, ...] = ()) 
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("ours", ours)
         connection.register("theirs", theirs)
-        types = dict(
-            connection.execute(
-                "SELECT name, type FROM (DESCRIBE ours) AS d(name, type, a, b, c, e)"
-            ).fetchall()
+        types, others = (
+            dict(
+                connection.execute(
+                    f"SELECT name, type FROM (DESCRIBE {side}) AS d(name, type, a, b, c, e)"
+                ).fetchall()
+            )
+            for side in ("ours", "theirs")
         )
+        # A cast would make a number of a text, and hide that the other engine has none.
+        kinds = {
+            name: tuple(
+                NOTHING if pa.types.is_null(rows.schema.field(name).type) else family(typed[name])
+                for rows, typed in ((ours, types), (theirs, others))
+            )
+            for name in names
+        }
+        if unlike := {name: two for name, two in kinds.items() if len({*two} - {NOTHING}) > 1}:
+            return "\n".join(
+                f"{name}: a {one} here, a {another} there"
+                for name, (one, another) in unlike.items()
+            )
         columns = ", ".join(
             f'CAST("{name}" AS {_shared(types[name])}) AS "{name}"' for name in names
         )
@@ -83,6 +101,26 @@ def difference(ours: pa.Table, theirs: pa.Table, without: tuple[str, ...] = ()) 
                 found.append(f"{len(rows)} rows {side}:")
                 found += [f"  {dict(zip(names, row, strict=True))}" for row in rows[:SHOWN]]
     return "\n".join(found)
+
+
+NOTHING = "null"
+"""What a column without a value may be for Arrow, and a number for DuckDB."""
+
+_FAMILIES = {
+    "number": r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BIGNUM",
+    "text": r"VARCHAR|ENUM\(.*\)|UUID|JSON",
+    "moment": r"TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?",
+    "day": r"DATE",
+    "boolean": r"BOOLEAN",
+}
+
+
+def family(kind: str) -> str:
+    """What values of a type of DuckDB are, whatever their size: engines have sizes of their own."""
+    if kind.endswith("[]"):
+        return f"list of {family(kind[:-2])}"
+    found = [name for name, types in _FAMILIES.items() if re.fullmatch(types, kind)]
+    return found[0] if found else kind.partition("(")[0].lower()
 
 
 def _shared(kind: str) -> str:

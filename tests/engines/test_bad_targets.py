@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -21,6 +23,7 @@ from cdp.commands.terminal import Exit, explain
 from cdp.warehouse.engines import checking
 from cdp.warehouse.engines.checking import BadTarget, check_target
 from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
+from tests.cli.command import cdp, complaint
 from tests.services.object_stores import Bucket
 from tests.services.ports import free_port
 
@@ -35,6 +38,7 @@ SNOWFLAKE = {
 }
 BIGQUERY = {"target": "bigquery", "bigquery_project": "acme-cdp", "bigquery_location": "EU"}
 PHRASE = "correct horse battery"
+TAXONOMY = "projects/acme-cdp/locations/eu/taxonomies/7"
 ENGINES = "needs what `make engines` installs"
 
 
@@ -96,6 +100,7 @@ def test_a_target_needs_nothing_of_another(target: str) -> None:
         ("lake_url", "abfss://lake@account/x", "expected a folder, s3://bucket/path"),
         ("lake_url", "s3://", "expected a folder, s3://bucket/path"),
         ("spark_master", "host:7077", "expected local, local[4]"),
+        ("spark_master", "spark://host", "spark://host:7077"),
         ("spark_master", "local[many]", "expected local, local[4]"),
         ("spark_conf", "memory=4g", "expected a JSON object"),
         ("spark_metastore_url", "postgresql://host/x", "expected a JDBC address"),
@@ -236,6 +241,55 @@ def test_a_missing_jar_is_named(tmp_path: Path, jars: Path, lake: str | None, ja
     said = told(spark(tmp_path, jars, lake_url=lake))
     assert jar in said
     assert "CDP_SPARK_JARS" in said
+
+
+@pytest.fixture
+def listening() -> Iterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.usefixtures("java")
+def test_a_master_that_is_not_there_is_told(tmp_path: Path, jars: Path, listening: int) -> None:
+    nobody, somebody = f"127.0.0.1:{free_port()}", f"127.0.0.1:{listening}"
+    said = told(spark(tmp_path, jars, spark_master=f"spark://{nobody}"))
+    assert f"CDP_SPARK_MASTER) cannot be reached at {nobody} (connection refused)" in said
+    assert not (tmp_path / "home").exists()
+    said = told(spark(tmp_path, jars, spark_master="spark://no-such-host.invalid:7077"))
+    assert "cannot be reached at no-such-host.invalid:7077" in said
+    # Of several masters one leads and the others wait, or are away.
+    check_target(spark(tmp_path, jars, spark_master=f"spark://{nobody},{somebody}"))
+
+
+@pytest.mark.usefixtures("java")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "jdbc:postgresql://{}/catalogue?user=ada&password=hunter2",
+        "jdbc:mysql://ada:hunter2@{}/catalogue",
+        "jdbc:sqlserver://{};databaseName=catalogue;password=hunter2",
+    ],
+)
+def test_a_catalogue_s_database_that_is_not_there_is_told_without_its_password(
+    tmp_path: Path, jars: Path, listening: int, url: str
+) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    said = told(spark(tmp_path, jars, spark_metastore_url=url.format(nobody)))
+    assert f"CDP_SPARK_METASTORE_URL) cannot be reached at {nobody}" in said
+    assert "hunter2" not in said
+    check_target(spark(tmp_path, jars, spark_metastore_url=url.format(f"127.0.0.1:{listening}")))
+
+
+@pytest.mark.usefixtures("java")
+@pytest.mark.parametrize(
+    "url",
+    ["jdbc:derby:;databaseName=/tmp/catalogue;create=true", "jdbc:other://nobody.invalid/x"],
+)
+def test_a_catalogue_whose_server_cannot_be_told_is_left_to_spark(
+    tmp_path: Path, jars: Path, url: str
+) -> None:
+    check_target(spark(tmp_path, jars, spark_metastore_url=url))
 
 
 @pytest.mark.usefixtures("java")
@@ -450,10 +504,11 @@ def test_what_the_user_may_not_use_is_named(
 
 
 class _Projects(BaseHTTPRequestHandler):
-    """The answer of BigQuery to a listing of datasets: of one project alone."""
+    """The answer of BigQuery to a listing of datasets, of one project alone, and of Data Catalog to
+    one of tags, of one taxonomy alone."""
 
     def do_GET(self) -> None:
-        known = "/projects/acme-cdp/" in self.path
+        known = f"/{TAXONOMY}/policyTags?" in self.path or "/projects/acme-cdp/data" in self.path
         body = json.dumps({} if known else {"error": {"message": "secret words"}}).encode()
         self.send_response(200 if known else 403)
         self.send_header("Content-Type", "application/json")
@@ -491,6 +546,28 @@ def test_a_project_that_refuses_is_told_without_the_server_s_words(gcs_account: 
     assert "refuses the project another-cdp" in said
     assert "code 403" in said
     assert "secret" not in said
+
+
+@pytest.mark.usefixtures("projects")
+def test_a_taxonomy_that_is_not_there_is_told_before_anything_is_built(
+    gcs_account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("google.cloud.bigquery", reason=ENGINES)
+    from google.auth.credentials import AnonymousCredentials
+
+    from cdp.warehouse.engines import bigquery_rights
+
+    monkeypatch.setattr(bigquery_rights, "TAGS", os.environ["BIGQUERY_EMULATOR_HOST"])
+    # Those of a key file ask Google where they may be used from.
+    anonymous: Any = AnonymousCredentials
+    monkeypatch.setattr(checking, "google_credentials", lambda _: anonymous())
+    check_target(of_bigquery(bigquery_taxonomy=TAXONOMY))
+    said = told(of_bigquery(bigquery_taxonomy=TAXONOMY.replace("/7", "/8")))
+    assert "taxonomies/8 (the setting bigquery_taxonomy, CDP_BIGQUERY_TAXONOMY)" in said
+    assert "code 403" in said
+    assert "secret" not in said
+    monkeypatch.setattr(bigquery_rights, "TAGS", f"http://127.0.0.1:{free_port()}")
+    assert "cannot be asked for" in told(of_bigquery(bigquery_taxonomy=TAXONOMY.replace("7", "9")))
 
 
 def test_a_server_that_does_not_answer_is_told(
@@ -542,3 +619,52 @@ def test_no_credentials_at_all_are_told(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     assert "finds no credentials; set bigquery_keyfile" in told(of_bigquery())
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def without_credentials(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Settings of a project on a machine that nobody has signed in on."""
+    pytest.importorskip("google.cloud.bigquery", reason=ENGINES)
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(folder))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    return BIGQUERY
+
+
+def with_a_lake_behind_a_file(folder: Path, _: pytest.MonkeyPatch) -> dict[str, str]:
+    """Settings of a lake that cannot be written; nothing is refused to root, but this is."""
+    pytest.importorskip("pyspark", reason=ENGINES)
+    (folder / "file").touch()
+    return {"target": "spark", "lake_url": str(folder / "file" / "lake")}
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("java")
+@pytest.mark.parametrize("command", [["run"], ["status"], ["fit", "rfm"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (without_credentials, "finds no credentials; set bigquery_keyfile"),
+        (with_a_lake_behind_a_file, "a file stands in its way; name a place"),
+    ],
+    ids=["without credentials", "a lake behind a file"],
+)
+def test_a_command_says_what_is_the_matter_with_its_target_and_writes_nothing(
+    command: list[str],
+    target: Callable[[Path, pytest.MonkeyPatch], dict[str, str]],
+    said: str,
+    tmp_path: Path,
+    jars: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    declared: dict[str, Any] = target(tmp_path, monkeypatch)
+    done = cdp(home, *command, spark_jars=str(jars), **declared)
+    # The number, which is what other programs know it by.
+    assert done.returncode == 2, done.stderr
+    assert said in complaint(done)
+    assert done.stdout == ""
+    assert list(home.iterdir()) == []

@@ -20,7 +20,13 @@ from cdp.warehouse.published import published
 from cdp.warehouse.publishing import publish
 from cdp.warehouse.runs import STAGES, current_run
 from cdp.warehouse.settings import Settings, load_settings
-from cdp.warehouse.store import open_warehouse
+from cdp.warehouse.store import Warehouse, open_warehouse
+from expectations import judging
+from expectations.checks import Check
+from expectations.engines import batch_of
+from expectations.judging import judge
+from expectations.measuring import Measured
+from tests.engines.bad_rows import BAD_ROWS, planted
 from tests.engines.copying import copy_to_bigquery, difference
 from tests.services.shop_run import ShopRun
 
@@ -96,6 +102,55 @@ def test_every_check_of_every_stage_comes_to_what_it_does_in_the_embedded_engine
         validate(stage, there, run, project=project)
     found = gate_results(there)
     assert found == {key: told for key, told in expected.items() if key[0] in STAGES}
+
+
+@pytest.mark.parametrize("first", ["duckdb", "bigquery"])
+def test_what_one_engine_has_judged_answers_for_no_other(
+    first: str,
+    there: BigQuery,
+    cloud: DuckBigQuery,
+    finished_shop_run: ShopRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check = Check("is judged where it was measured", "t.t", "count(*)", "t.t", high=5)
+    measured = [Measured(check, 3, {})]
+    asked: list[str] = []
+
+    def ask(warehouse: Warehouse, *rest: str) -> Any:
+        asked.append(warehouse.settings.target)
+        return batch_of(warehouse, *rest)
+
+    monkeypatch.setattr(judging, "batch_of", ask)
+    monkeypatch.setattr(judging, "_judged", {})
+    with open_warehouse(finished_shop_run.settings) as embedded:
+        houses: list[Warehouse] = [embedded, there]
+        for house in houses if first == "duckdb" else houses[::-1]:
+            for _ in range(2):
+                (result,) = judge(house, "once", measured)
+                assert result.passed
+    assert sorted(asked) == ["bigquery", "duckdb"]
+    assert asked[0] == first
+
+
+@pytest.mark.parametrize("stage", BAD_ROWS)
+def test_one_bad_row_is_refused_by_the_gate_of_its_stage(
+    there: BigQuery, finished_shop_run: ShopRun, stage: str
+) -> None:
+    from expectations.gates import validate
+
+    run = current_run(there)
+    assert run is not None
+
+    def failed() -> list[tuple[str, str]]:
+        verdict = validate(stage, there, run, project=finished_shop_run.deployment.project)
+        assert verdict.passed is not bool(verdict.failed)
+        return [(check.table, check.name) for check in verdict.failed]
+
+    bad = BAD_ROWS[stage]
+    with planted(there, bad):
+        found = failed()
+        assert any(table == bad.table and name.startswith(bad.fails) for table, name in found)
+    assert failed() == []
 
 
 @contextmanager

@@ -25,7 +25,8 @@ import yaml
 from cdp.generation import generate
 from cdp.segmentation.compiling import next_flip, verdict
 from cdp.segmentation.definitions import load_catalogue, load_definitions
-from cdp.segmentation.parsing import parse_rule
+from cdp.segmentation.parsing import _parser, parse_rule
+from cdp.segmentation.tree import Rule
 from cdp.warehouse.engines.translation import translated
 from cdp.warehouse.modelling import Models
 from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
@@ -45,12 +46,15 @@ pytestmark = [
 ]
 
 SENTENCES = (
-    "last_purchase_date within 30 days AND total_spent > $500",
-    "did 'Product Added' within 24 hours AND NOT did 'Order Completed' since last 'Product Added'",
-    "first seen within 7 days",
-    "country = 'it''s' OR country = 'a\\b'",
+    ("last_purchase_date within 30 days AND total_spent > $500", "USD"),
+    ("total_spent > 123 EUR AND NOT average_order_value <= 12.50 eur", "EUR"),
+    ("did 'Product Added' within 24 hours AND did 'x' within 90 minutes", "USD"),
+    ("NOT did 'Order Completed' since last 'Product Added'", "USD"),
+    ("first seen within 7 days AND (last seen within 1 week OR order_count >= 1)", "USD"),
+    ("country = 'it''s' OR country != 'a\\b'", "USD"),
+    ("event_count < -1 OR session_count = 2", "USD"),
 )
-"""Rules of every form that the language has, beside the demo's own."""
+"""Rules of every form that the language has, and the currency of each, beside those declared."""
 
 
 @pytest.fixture(scope="module")
@@ -179,14 +183,42 @@ def test_no_macro_asks_for_what_it_lacks(settings: Settings) -> None:
     assert found == set()
 
 
+def test_sentences_have_every_form_of_the_language() -> None:
+    language = _parser()
+    trees = [language.parse(text) for text, _ in SENTENCES]
+    forms = {str(each.alias or each.origin.name) for each in language.rules}
+    # These give their place to what they are made of.
+    forms -= {"start", "term", "condition", "value"}
+    found = {str(each.data) for tree in trees for each in tree.iter_subtrees()}
+    assert found == {each for each in forms if not each.startswith("_")}
+    words = [
+        (each.type, each.lower().removesuffix("s"))
+        for text, _ in SENTENCES
+        for each in language.lex(text)
+    ]
+    named = {each.name for each in language.terminals} - {"WHITESPACE"}
+    assert {kind for kind, _ in words} == named
+    assert {word for kind, word in words if kind == "UNIT"} == {"minute", "hour", "day", "week"}
+    operators = {"=", "!=", "<", "<=", ">", ">="}
+    assert {word for kind, word in words if kind == "OPERATOR"} == operators
+
+
+def declared_rules() -> Iterator[tuple[str, Rule]]:
+    """The rules of every configuration that there is."""
+    for folder in (PROJECT_ROOT / "config", *sorted((PROJECT_ROOT / "examples").iterdir())):
+        currency = load_settings(config=folder).base_currency
+        for each in load_definitions(folder, load_catalogue(folder), currency):
+            yield f"{folder.name}: {each.name}", each.rule
+
+
 def test_no_rule_asks_for_what_it_lacks() -> None:
     catalogue = load_catalogue(PROJECT_ROOT / "config")
-    shipped = load_definitions(PROJECT_ROOT / "config", catalogue, "USD")
-    rules = [each.rule for each in shipped]
-    rules += [parse_rule(text, catalogue, "USD") for text in SENTENCES]
+    rules = dict(declared_rules())
+    assert len({name.partition(":")[0] for name in rules}) > 8
+    rules |= {text: parse_rule(text, catalogue, currency) for text, currency in SENTENCES}
     found = {
-        f"{number}: {lack}"
-        for number, rule in enumerate(rules)
+        f"{name}: {lack}"
+        for name, rule in rules.items()
         for compiled in (verdict(rule), next_flip([rule]))
         for lack in lacking(f"SELECT {compiled.sql('bigquery')}")
     }

@@ -84,7 +84,7 @@ class Catalogue(BaseHTTPRequestHandler):
 def cloud() -> Iterator[DuckBigQuery]:
     from google.auth.credentials import AnonymousCredentials
 
-    from cdp.warehouse.engines import bigquery_rights
+    from cdp.warehouse.engines import bigquery_rights, checking
     from tests.engines.duck_bigquery import DuckBigQuery
 
     made, anonymous = DuckBigQuery(), cast("Any", AnonymousCredentials)
@@ -93,7 +93,8 @@ def cloud() -> Iterator[DuckBigQuery]:
     with made.instead_of_google(), pytest.MonkeyPatch.context() as patched:
         patched.setattr(bigquery_rights, "TAGS", f"http://127.0.0.1:{server.server_port}")
         # Those of a key file ask Google where they may be used from.
-        patched.setattr(bigquery_rights, "google_credentials", lambda _: anonymous())
+        for module in (bigquery_rights, checking):
+            patched.setattr(module, "google_credentials", lambda _: anonymous())
         yield made
     server.shutdown()
 

@@ -17,8 +17,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from cdp.generation import project_dir
 from cdp.warehouse.published import published
+from cdp.warehouse.runs import STAGES, current_run
 from cdp.warehouse.settings import Settings, load_settings
+from cdp.warehouse.store import open_warehouse
+from expectations.gates import validate
+from tests.engines.bad_rows import BAD_ROWS, planted
 from tests.engines.copying import difference
 from tests.engines.deliveries import IN_THE_SHOP, OF_THE_MACHINE, of_a_shop
 from tests.engines.fake_snowflake import (
@@ -67,6 +72,21 @@ class Shop:
         found = {name: difference(ours[name], theirs[name], OF_THE_MACHINE) for name in ours}
         return {name: told for name, told in found.items() if told}
 
+    def gates(self) -> list[set[tuple[str, str, bool]]]:
+        """What each engine's gates have come to in the last run, check by check."""
+        found = []
+        for settings in self.settings:
+            with open_warehouse(settings) as warehouse:
+                run = current_run(warehouse)
+                assert run is not None
+                rows = warehouse.rows(
+                    "SELECT stage, check_name, passed FROM governance.gate_results "
+                    "WHERE run_id = ?",
+                    [run.run_id],
+                )
+            found.append(set(rows))
+        return found
+
 
 def _seen(settings: Settings) -> dict[str, pa.Table]:
     """What the role finds after a run, by plain names."""
@@ -94,6 +114,32 @@ def test_readers_find_what_they_find_with_the_embedded_engine(shop: Shop) -> Non
     assert len(shop.seen[0]) > 5
     assert shop.seen[0]["dim_profiles"].num_rows > PEOPLE / 2
     assert shop.differences() == {}
+
+
+def test_gates_make_the_same_checks_of_it_and_pass_them(shop: Shop) -> None:
+    # A set that is made of schemas is looked at in words of its own.
+    ours, theirs = ({each for each in found if each[0] in STAGES} for found in shop.gates())
+    assert {stage for stage, _, _ in ours} == set(STAGES)
+    assert theirs == ours
+    assert all(passed for found in shop.gates() for _, _, passed in found)
+
+
+@pytest.mark.parametrize("stage", BAD_ROWS)
+def test_one_bad_row_is_refused_by_the_gate_of_its_stage(shop: Shop, stage: str) -> None:
+    with open_warehouse(shop.settings[1]) as warehouse:
+        run = current_run(warehouse)
+        assert run is not None
+        project = project_dir(shop.settings[1])
+
+        def failed() -> list[tuple[str, str]]:
+            verdict = validate(stage, warehouse, run, project=project)
+            return [(check.table, check.name) for check in verdict.failed]
+
+        bad = BAD_ROWS[stage]
+        with planted(warehouse, bad):
+            found = failed()
+            assert any(table == bad.table and name.startswith(bad.fails) for table, name in found)
+        assert failed() == []
 
 
 def test_what_is_said_not_to_be_executed_is_not_and_nothing_else(shop: Shop) -> None:

@@ -13,7 +13,7 @@ import pytest
 from cdp.generation import SHIPPED_PROJECT
 from cdp.warehouse.model_catalogue import load_catalogue
 from cdp.warehouse.runs import STAGES, stage_states, utc_now
-from expectations import gates
+from expectations import gates, judging
 from expectations.checks import Gate, GateVerdict, Scope
 from expectations.gates import UnknownStage, validate
 from tests.expectations.faults import FAULTS, Fault
@@ -86,6 +86,17 @@ def test_a_failed_check_tells_its_table_a_count_and_what_was_expected(tiny: Tiny
     assert failed.observed["total_spent"] == 2
     assert failed.observed["profile_id"] == 0
     assert failed.observed["expected"] == "at most 0"
+
+
+def test_what_has_been_judged_is_forgotten_without_harm_to_what_is_asked(
+    tiny: TinyWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = validate("profiles", tiny.store, tiny.run)
+    monkeypatch.setattr(judging, "_MOST_KEPT", 0)
+    tiny.plant("UPDATE profiles.dim_profiles SET total_spent = NULL, order_count = NULL")
+    again = validate("profiles", tiny.store, tiny.run)
+    assert len(again.checks) == len(first.checks)
+    assert again.failed
 
 
 # --- what models declare ---------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """Whether the chosen target can work on this machine, asked before any work starts.
 
-Belongs here: looking at packages, Java, jars, key files, the lake and the server's answer to a
-sign-in, and saying in one sentence what is missing, where it is set and what to do. Does not belong
-here: the form of a setting, which is checked when settings are read (`cdp.warehouse.settings`), or
-opening the warehouse.
+Belongs here: looking at packages, Java, jars, key files, the lake, whether servers are there and
+what they answer to a sign-in, and saying in one sentence what is missing, where it is set and what
+to do. Does not belong here: the form of a setting, which is checked when settings are read
+(`cdp.warehouse.settings`), or opening the warehouse.
 
 Nothing heavy is imported before the target needs it, and for `duckdb` nothing at all.
 """
@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ _JAVA = 17
 
 _SECONDS = 15
 """How long a server is waited for; whoever is there answers in less."""
+
+_SECONDS_TO_CONNECT = 5
+"""How long a server is waited for that has only to take a connection."""
 
 _PROBE = ".tributary-write-check-"
 
@@ -108,6 +112,7 @@ def _check_packages(target: str) -> None:
 def _check_spark(settings: Settings) -> None:
     _check_java()
     _check_jars(settings)
+    _check_servers(settings)
     _check_lake(settings)
 
 
@@ -146,6 +151,51 @@ def _check_jars(settings: Settings) -> None:
                 f"the setting spark_jars (CDP_SPARK_JARS) names {settings.spark_jars}, where there "
                 f"is no jar {name}; call `make engines`, or name the folder that has it"
             )
+
+
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "sqlserver": 1433, "derby": 1527}
+"""Where a database listens whose address names no port."""
+
+
+def _check_servers(settings: Settings) -> None:
+    """See that the master and the catalogue's database take a connection: Spark asks for minutes,
+    and says so in the words of Java."""
+    if settings.spark_master.startswith("spark://"):
+        masters = settings.spark_master.removeprefix("spark://").split(",")
+        _check_any("the master", "spark_master", [_server(each, None) for each in masters])
+    found = re.match(r"jdbc:([a-z]+):(?:[a-z]+:)*//([^/?;]+)", settings.spark_metastore_url or "")
+    if found:
+        # A user and a password may stand before the host.
+        hosts = found[2].rpartition("@")[2].split(",")
+        servers = [_server(each, _PORTS.get(found[1])) for each in hosts]
+        _check_any("the catalogue's database", "spark_metastore_url", servers)
+
+
+def _server(written: str, port: int | None) -> tuple[str, int | None]:
+    """Host and port of an address; the port given where it names none."""
+    host, colon, number = written.rpartition(":")
+    if colon and number.isdigit():
+        return host.strip("[]"), int(number)
+    return written.strip("[]"), port
+
+
+def _check_any(what: str, setting: str, servers: Sequence[tuple[str, int | None]]) -> None:
+    """See that one of the servers takes a connection; one of no known port may."""
+    told = ""
+    for host, port in servers:
+        if port is None:
+            return
+        try:
+            socket.create_connection((host, port), timeout=_SECONDS_TO_CONNECT).close()
+        except (OSError, ValueError, OverflowError) as error:
+            cause = getattr(error, "strerror", None) or type(error).__name__
+            told = told or f"{host}:{port} ({cause.lower()})"
+        else:
+            return
+    raise BadTarget(
+        f"{what} of the setting {setting} (CDP_{setting.upper()}) cannot be reached at {told}; see "
+        "that it runs and is reached from this machine, or name another"
+    )
 
 
 def _check_lake(settings: Settings) -> None:
@@ -335,6 +385,32 @@ def _check_bigquery(settings: Settings) -> None:
         ) from None
     finally:
         client.close()  # type: ignore[no-untyped-call]
+    if settings.bigquery_taxonomy:
+        _check_taxonomy(settings.bigquery_taxonomy, credentials)
+
+
+def _check_taxonomy(taxonomy: str, credentials: Any) -> None:
+    """Ask for the tags as publishing will, for which a run is late to learn of a wrong name."""
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.requests import AuthorizedSession
+
+    from cdp.warehouse.engines.bigquery_rights import TAGS
+
+    said = f"the taxonomy {taxonomy} (the setting bigquery_taxonomy, CDP_BIGQUERY_TAXONOMY)"
+    try:
+        with AuthorizedSession(credentials) as desk:  # type: ignore[no-untyped-call]
+            answer = desk.get(f"{TAGS}/{taxonomy}/policyTags?pageSize=1", timeout=_SECONDS)
+    except (GoogleAuthError, OSError) as error:
+        raise BadTarget(
+            f"{said} cannot be asked for at Google's Data Catalog ({type(error).__name__}); look "
+            "at the network"
+        ) from None
+    if not answer.ok:
+        raise BadTarget(
+            f"Google's Data Catalog refuses {said} with code {answer.status_code}; see that it "
+            "exists, that its project has the Data Catalog API, and that the account has the roles "
+            "Data Catalog Admin and Policy Tag Admin"
+        )
 
 
 def google_credentials(settings: Settings) -> Any:
