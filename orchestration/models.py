@@ -91,7 +91,7 @@ def source_specs(deployment: Deployment) -> list[dg.AssetSpec]:
             key,
             description=description,
             group_name=key.path[0],
-            kinds={"duckdb"},
+            kinds={deployment.settings.target},
             tags={"recorded": ""},
             owners=deployment.platform_owners(),
         )

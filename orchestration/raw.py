@@ -100,16 +100,19 @@ def source_specs(deployment: Deployment) -> list[dg.AssetSpec]:
 
 def raw_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     """Every table of schema `raw` as an asset."""
-    return [_landed(source) for source in deployment.sources.values()] + [_accounts(deployment)]
+    engine = deployment.settings.target
+    return [_landed(source, engine) for source in deployment.sources.values()] + [
+        _accounts(deployment)
+    ]
 
 
-def _landed(source: Source) -> dg.AssetsDefinition:
+def _landed(source: Source, engine: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key(source.name),
         deps=[source_key(source.name)],
         description=f"One row per row that landed from the source: {source.description}",
         group_name="raw",
-        kinds={"dlt", "duckdb"},
+        kinds={"dlt", engine},
         tags={"recorded": ""},
         owners=owners(source.owner),
         metadata={"purpose": source.purpose},
@@ -204,7 +207,7 @@ def _accounts(deployment: Deployment) -> dg.AssetsDefinition:
                 deps=[raw_key(source) for source in deployment.sources],
                 description=description,
                 group_name="raw",
-                kinds={"duckdb"},
+                kinds={deployment.settings.target},
                 tags={"recorded": ""},
                 owners=deployment.platform_owners(),
                 skippable=True,

@@ -13,7 +13,9 @@ from typing import Any
 import dagster as dg
 
 from cdp.config.roles import SECTIONS, expand
+from cdp.warehouse.engines.known import engine_of
 from cdp.warehouse.publishing import PublishRefused, publish, refuse_if_changed_meanwhile
+from cdp.warehouse.settings import Settings
 from cdp.warehouse.shelf import Place
 from expectations.checks import GateVerdict
 from orchestration.deployment import BUILT, Deployment
@@ -47,6 +49,11 @@ def tables_of_role(deployment: Deployment, role: str) -> list[dg.AssetKey]:
     )
 
 
+def _kinds(settings: Settings) -> set[str]:
+    """What a set is kept in."""
+    return {settings.target, "file"} if engine_of(settings).sets_of_files else {settings.target}
+
+
 def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     """The published sets, as one step."""
     specs = [
@@ -55,7 +62,7 @@ def serving_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             deps=tables_of_role(deployment, name),
             description=f"The published set of role {name}. {role.description}",
             group_name="serving",
-            kinds={"duckdb", "file"},
+            kinds=_kinds(deployment.settings),
             tags={"current": ""},
             owners=deployment.platform_owners(),
             freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_WITHIN),

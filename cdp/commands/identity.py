@@ -17,7 +17,7 @@ from rich.markup import escape
 from cdp.commands import matching
 from cdp.commands.authors import Author, author_of, told_by
 from cdp.commands.explaining import tell_explanation
-from cdp.commands.looking import warehouse_at_rest
+from cdp.commands.looking import check_begun, warehouse_at_rest
 from cdp.commands.terminal import CommandFailed, Exit, answer, cell, err, grid, out
 from cdp.warehouse.settings import Settings, load_settings
 
@@ -286,10 +286,7 @@ def _writing(settings: Settings) -> Iterator[Warehouse]:
     """The warehouse, held for writing."""
     from cdp.warehouse.store import open_warehouse
 
-    if settings.target == "duckdb" and not settings.warehouse_file.exists():
-        raise CommandFailed(
-            f"there is no warehouse in {settings.home} yet; `cdp run` makes one", Exit.NOT_FOUND
-        )
+    check_begun(settings)
     with _refusing(), open_warehouse(settings) as warehouse:
         yield warehouse
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cdp.commands.terminal import CommandFailed, Exit
+from cdp.warehouse.engines.known import engine_of
 from cdp.warehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,10 +69,7 @@ def warehouse_at_rest(settings: Settings, wait_seconds: float = 2) -> Iterator[W
     """
     from cdp.warehouse.store import WarehouseBusy, open_warehouse
 
-    if settings.target == "duckdb" and not settings.warehouse_file.exists():
-        raise CommandFailed(
-            f"there is no warehouse in {settings.home} yet; `cdp run` makes one", Exit.NOT_FOUND
-        )
+    check_begun(settings)
     try:
         with open_warehouse(settings, wait_seconds) as warehouse:
             yield warehouse
@@ -83,3 +81,15 @@ def warehouse_at_rest(settings: Settings, wait_seconds: float = 2) -> Iterator[W
             "find the process)",
             Exit.BUSY,
         ) from error
+
+
+def check_begun(settings: Settings) -> None:
+    """Refuse where no run has made a warehouse yet, which opening one would do.
+
+    Raises:
+        CommandFailed: there is none.
+    """
+    if not engine_of(settings).is_begun(settings):
+        raise CommandFailed(
+            f"there is no warehouse in {settings.home} yet; `cdp run` makes one", Exit.NOT_FOUND
+        )

@@ -17,6 +17,7 @@ from cdp.commands.segment import sizes
 from cdp.commands.terminal import CommandFailed, Exit, answer, count, err, grid, moment, out
 from cdp.commands.warehouse import loads_table
 from cdp.config.roles import load_roles
+from cdp.warehouse.engines.known import engine_of
 from cdp.warehouse.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -66,9 +67,7 @@ def _show(settings: Settings, outcome: Outcome, segments: list[Any], seconds: fl
     steps.add_row(f"[bold]{command} status[/]", "runs, stages, gates")
     out.print("[bold]Where to look next[/]")
     out.print(steps)
-    place = f"{settings.serving_dir / 'current' / role / 'core.duckdb'}"
-    if settings.target != "duckdb":
-        place = f"the schema serving_{role}"
+    place = engine_of(settings).place_of_set(settings, role)
     out.print(f"BI tools and notebooks read {place}", soft_wrap=True)
     err.print(f"[green]done[/] in {seconds:.1f} s")
 

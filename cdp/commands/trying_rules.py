@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cdp.commands.looking import check_begun
 from cdp.commands.terminal import CommandFailed, Exit, err
+from cdp.warehouse.engines.known import engine_of
 from cdp.warehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,16 +59,13 @@ def try_rules(settings: Settings, paths: Sequence[Path], limit: int) -> tuple[Ru
     from cdp.warehouse.store import open_warehouse
     from ingestion.promotion import ensure_tables
 
-    if settings.target != "duckdb":
+    if not engine_of(settings).of_a_file:
         raise CommandFailed(
             "what rules would change is computed with the embedded engine alone, and the target is "
             f"{settings.target}",
             Exit.REFUSED,
         )
-    if not settings.warehouse_file.exists():
-        raise CommandFailed(
-            f"there is no warehouse in {settings.home} yet; `cdp run` makes one", Exit.NOT_FOUND
-        )
+    check_begun(settings)
     files = rule_files(paths)
     sources = load_sources(settings).sources
     _check(settings, files, sources)

@@ -16,6 +16,8 @@ from cdp.config.constants import constant_text
 from cdp.config.contract import WAREHOUSE_TYPES, Column
 from cdp.config.sources import Constant, Expression, parse_expression
 from cdp.config.staged import GENERATED_KEYS, StagedEntity, column_names, json_path, output_columns
+from cdp.warehouse.engines.quiet_expressions import spelled_quietly
+from cdp.warehouse.settings import TARGETS
 
 TEXT = "{{ dbt.type_string() }}"
 """The type of text, which alone has a name of its own on some engines."""
@@ -146,28 +148,14 @@ class MapSql:
 
 def _expression(sql: str, paths: list[str], nests: bool) -> str:
     """An expression as a Jinja argument: one text, or one an engine where they spell it apart."""
+    # Engines are called the same by sqlglot, by dbt and by the setting.
     texts = {
-        dialect: _as_jinja_argument(_spelled(sql, paths, nests, dialect)) for dialect in DIALECTS
+        dialect: _as_jinja_argument(_spelled(sql, paths, nests, dialect)) for dialect in TARGETS
     }
-    if len(set(texts.values())) == 1:
-        return texts["duckdb"]
+    if len(spellings := set(texts.values())) == 1:
+        return spellings.pop()
     each = ", ".join(f"'{dialect}': {text}" for dialect, text in texts.items())
     return f"by_engine({{{each}}})"
-
-
-DIALECTS = ("duckdb", "spark", "snowflake", "bigquery")
-"""Engines by what sqlglot and dbt both call them."""
-
-_TRIED: dict[type[exp.Expr], str] = {
-    exp.Add: "try_add",
-    exp.Sub: "try_subtract",
-    exp.Mul: "try_multiply",
-    exp.Div: "try_divide",
-}
-"""What Spark has in place of an operator that fails; it has nothing that tries an expression."""
-
-
-_TIME_OF_SPARK = re.compile(r"\b(to_timestamp|to_date)(?=\()")
 
 
 def _spelled(sql: str, paths: list[str], nests: bool, dialect: str) -> str:
@@ -181,14 +169,10 @@ def _spelled(sql: str, paths: list[str], nests: bool, dialect: str) -> str:
         elif type(node) is exp.Cast:
             # What is cast is text, which some engines want to know, and must not fail.
             new = exp.TryCast(**{**node.args, "safe": True, "requires_string": True})
-        elif dialect == "spark" and type(node) in _TRIED:
-            operands = [node.this, node.expression]
-            new = exp.Anonymous(this=_TRIED[type(node)], expressions=operands)
         tree = new if node is tree else tree
         if node is not new and tree is not new:
             node.replace(new)
-    written = _lower(tree.sql(dialect=dialect))
-    return _TIME_OF_SPARK.sub(r"try_\1", written) if dialect == "spark" else written
+    return _lower(spelled_quietly(tree, dialect))
 
 
 def _lower(sql: str) -> str:

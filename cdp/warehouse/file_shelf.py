@@ -75,7 +75,7 @@ class FileShelf(Shelf):
                 f"WHERE database_name = '{CATALOG}' AND NOT internal"
             )
         }
-        stay = staying(names, views, "duckdb")
+        stay = staying(names, views, dialect="duckdb")
         return [
             ServedTable(
                 schema,

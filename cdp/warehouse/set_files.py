@@ -186,7 +186,7 @@ class SetWriter:
         with self._attached(path) as cursor:
             for schema in sorted({table.schema for table in tables}):
                 cursor.execute(f"CREATE SCHEMA {_CANDIDATE}.{_quoted(schema)}")
-            for table in views_last(tables, "duckdb"):
+            for table in views_last(tables, dialect="duckdb"):
                 if table.view_sql:
                     cursor.execute(
                         f"CREATE VIEW {_target(table)} ({_names(table)}) AS {table.view_sql}"

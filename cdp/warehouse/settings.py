@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
@@ -134,6 +134,12 @@ _FORMS = {
 """The form of settings that become a part of SQL or of an address, and how to say it."""
 
 
+Target = Literal["duckdb", "spark", "snowflake", "bigquery"]
+"""The engines that can hold a warehouse."""
+
+TARGETS: tuple[str, ...] = get_args(Target)
+
+
 class Settings(BaseSettings):
     """A deployment's settings: from `CDP_*` variables, else `config/deployment.yml`, else here."""
 
@@ -147,7 +153,7 @@ class Settings(BaseSettings):
         PROJECT_ROOT / "config",
         description="Folder with the deployment's declarations.",
     )
-    target: Literal["duckdb", "spark", "snowflake", "bigquery"] = Field(
+    target: Target = Field(
         "duckdb",
         description="The engine that holds the warehouse; it decides where rows land, what builds "
         "the models, what checks them and how a set is published.",

@@ -167,6 +167,10 @@ def test_large_tables_are_parted_and_clustered(listening: Listening) -> None:
     assert "partition by timestamp_trunc(occurred_at, month)" in events
     assert "cluster by visitor_birth, profile_id" in events
     assert "cluster by order_key" in made["fct_orders"]
+    sessions = re.sub(r"\s+", " ", made["fct_sessions"])
+    assert "partition by timestamp_trunc(started_at, month)" in sessions
+    assert "cluster by visitor_birth" in sessions
+    assert "cluster by identifier_value" in made["int_identifier_values"]
 
 
 @pytest.mark.usefixtures("listening")

@@ -111,6 +111,19 @@ def test_every_model_has_the_same_rows_in_a_full_build(pair: Pair) -> None:
     assert pair.differences() == {}
 
 
+def test_a_large_table_lies_as_its_model_says(pair: Pair) -> None:
+    pair.build_up_to(1)
+    events = pair.spark.sql("DESCRIBE DETAIL profiles.fct_events").first()
+    assert events is not None
+    assert events["partitionColumns"] == []
+    assert events["clusteringColumns"] == ["visitor_birth", "profile_id"]
+    assert events["properties"]["delta.autoOptimize.optimizeWrite"] == "true"
+    assert events["properties"]["delta.autoOptimize.autoCompact"] == "true"
+    memberships = pair.spark.sql("DESCRIBE DETAIL segments.fct_segment_memberships").first()
+    assert memberships is not None
+    assert memberships["clusteringColumns"] == ["profile_id"]
+
+
 def test_every_model_has_the_same_rows_after_late_rows_and_rows_told_again(pair: Pair) -> None:
     """And after labels: the run passes rows on."""
     pair.build_up_to(2)

@@ -114,6 +114,12 @@ class Shop:
                 found[name] = told
         return found
 
+    def statement_of(self, model: str) -> str:
+        """What dbt last said to make or change the table of a model."""
+        node = next(node for node in self.models.manifest().nodes.values() if node.name == model)
+        (path,) = (self.settings.dbt_dir).rglob(f"run/tributary/{node.original_file_path}")
+        return " ".join(path.read_text(encoding="utf-8").split())
+
     def _run(self, *selection: str) -> None:
         outcome = self.models._invoke(["run", *selection], manifest=self.models.manifest())
         self.outcomes = {
@@ -215,6 +221,15 @@ def test_every_model_that_runs_has_the_rows_of_the_embedded_engine(shop: Shop) -
     }
     assert models - built == set()
     assert shop.differences() == {}
+
+
+def test_large_tables_are_clustered_by_what_a_refresh_looks_for(shop: Shop) -> None:
+    said = {
+        name: shop.statement_of(name) for name in ("fct_events", "fct_sessions", "dim_profiles")
+    }
+    assert "cluster by (visitor_birth, profile_id)" in said["fct_events"]
+    assert "cluster by (visitor_birth)" in said["fct_sessions"]
+    assert "cluster by (profile_id)" in said["dim_profiles"]
 
 
 @pytest.mark.engines

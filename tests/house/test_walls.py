@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cdp.warehouse.settings import PROJECT_ROOT
+from cdp.warehouse.settings import PROJECT_ROOT, TARGETS
 from tests.house.project_files import (
     PACKAGES,
     Import,
@@ -42,7 +43,7 @@ HOMES = {
 """The one place that knows each of the tools the platform stands on."""
 
 NEIGHBOURS = {
-    "cdp.config": {"cdp.warehouse.settings"},
+    "cdp.config": {"cdp.warehouse.settings", "cdp.warehouse.engines.quiet_expressions"},
     "cdp.warehouse": {"cdp.config"},
     "cdp.segmentation": {"cdp.config"},
     "cdp.identity": {"cdp.config", "cdp.warehouse"},
@@ -97,6 +98,22 @@ def all_imports() -> list[Import]:
 def part_of(module: str) -> str:
     fitting = [part for part in NEIGHBOURS if is_within(module, part)]
     return max(fitting, key=len, default="")
+
+
+SWITCHES = {
+    "cdp.warehouse.settings": "the setting itself, and folders that are of one engine",
+    "cdp.warehouse.engines": "the adapters",
+    "cdp.warehouse.store": "opens the warehouse",
+    "cdp.warehouse.shelf": "opens the shelf of published sets",
+    "cdp.warehouse.published": "opens the published set for a look",
+    "cdp.warehouse.modelling": "connects dbt",
+    "ingestion.pipelines": "connects dlt",
+    "expectations.engines": "connects Great Expectations",
+}
+"""Where the setting `target` is turned into an engine, and why there."""
+
+WORDS_OF_A_LANGUAGE = {"dialect", "read"}
+"""Arguments that say in what language a statement is written, on whatever engine it will run."""
 
 
 @pytest.mark.parametrize("tool", HOMES)
@@ -220,6 +237,100 @@ def test_the_environment_is_read_in_the_settings_alone() -> None:
 
 
 READS_ENVIRONMENT = {"os.environ", "os.getenv", "os.environb"}
+
+
+def test_which_engine_it_is_is_asked_where_the_one_setting_is_turned_into_one() -> None:
+    asking = [
+        f"{path}:{line} {told}"
+        for path in modules()
+        if not any(is_within(module_name(path), switch) for switch in SWITCHES)
+        for line, told in asked_of_the_engine(parsed(path))
+    ]
+    assert asking == [], "ask `cdp.warehouse.engines.known`, the warehouse or a dispatched macro"
+
+
+def asked_of_the_engine(tree: ast.AST) -> list[tuple[int, str]]:
+    """Where a module compares or looks up by a target, or names an engine; docstrings do not
+    count, nor does the language of a statement."""
+    languages = {id(node) for node in languages_of(tree)}
+    found = []
+    for node in ast.walk(tree):
+        asked: list[ast.expr] = []
+        if isinstance(node, ast.Compare):
+            asked = [node.left, *node.comparators]
+        elif isinstance(node, ast.Subscript):
+            asked = [node.slice]
+        elif isinstance(node, ast.Match):
+            asked = [node.subject]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".get"):
+            asked = node.args
+        found += [
+            (each.lineno, f"asks {ast.unparse(each)}")
+            for each in asked
+            if isinstance(each, ast.Attribute) and each.attr == "target"
+        ]
+        if isinstance(node, ast.Constant) and node.value in TARGETS and id(node) not in languages:
+            found.append((node.lineno, f"names {ast.unparse(node)}"))
+    return found
+
+
+def languages_of(tree: ast.AST) -> Iterator[ast.expr]:
+    """What is given as a language, and what such an argument is where none is given."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in WORDS_OF_A_LANGUAGE:
+            yield node.value
+        elif isinstance(node, ast.arguments):
+            named = [*node.posonlyargs, *node.args]
+            given = [*zip(named[::-1], node.defaults[::-1], strict=False)]
+            given += [
+                (name, value)
+                for name, value in zip(node.kwonlyargs, node.kw_defaults, strict=True)
+                if value is not None
+            ]
+            yield from (value for name, value in given if name.arg in WORDS_OF_A_LANGUAGE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'settings.target == "anything"',
+        "settings.target in names",
+        "opened[warehouse.settings.target]",
+        "opened.get(settings.target)",
+        "match settings.target:\n    case _: pass",
+        'is_fast = name == "spark"',
+        'show(kinds={"bigquery"})',
+    ],
+)
+def test_a_question_for_the_engine_is_seen(text: str) -> None:
+    assert asked_of_the_engine(ast.parse(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'parse(sql, dialect="duckdb")',
+        'def f(sql, *, dialect="duckdb"): pass',
+        'def f(sql, dialect="duckdb"): pass',
+        "tell(settings.target)",
+        '"duckdb is the default"',
+    ],
+)
+def test_what_is_no_question_for_the_engine_is_let_be(text: str) -> None:
+    assert asked_of_the_engine(ast.parse(text)) == []
+
+
+def test_every_switch_is_one() -> None:
+    idle = [
+        switch
+        for switch in SWITCHES
+        if not any(
+            asked_of_the_engine(parsed(path))
+            for path in modules()
+            if is_within(module_name(path), switch)
+        )
+    ]
+    assert idle == [], "take them out of SWITCHES"
 
 
 def test_the_demo_truth_is_known_to_its_generator_and_to_tests_alone() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,21 @@ def test_the_graph_is_the_committed_one(definitions: dg.Definitions) -> None:
         "the asset graph has changed; if that is meant, write it anew with "
         "`python -m tests.orchestration.asset_graph` and commit it"
     )
+
+
+def test_an_asset_is_of_the_kind_that_the_target_makes_it(deployment: Deployment) -> None:
+    elsewhere = replace(
+        deployment,
+        settings=deployment.settings.model_copy(update={"target": "snowflake"}),
+        manifest={
+            **deployment.manifest,
+            "metadata": {**deployment.manifest["metadata"], "adapter_type": "snowflake"},
+        },
+    )
+    kinds = {key: set(asset["kinds"]) for key, asset in graph_of(definitions_of(elsewhere)).items()}
+    assert [key for key, found in kinds.items() if "duckdb" in found] == []
+    assert [key for key in kinds if key[:7] != "source/" and "snowflake" not in kinds[key]] == []
+    assert kinds["serving/analyst"] == {"snowflake"}
 
 
 def test_every_table_stands_in_the_group_of_its_schema(definitions: dg.Definitions) -> None:

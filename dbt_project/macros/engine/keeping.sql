@@ -23,7 +23,8 @@
 
 
 {#- How rows of a large table lie on disk, for a model's config: `partition_by` a moment, `cluster_by` the
-    columns by which rows are looked for. None where the engine does without. -#}
+    columns by which rows are looked for, `file_size` in megabytes, smaller where a refresh changes rows here
+    and there, for the file of a changed row is written anew. None where the engine does without. -#}
 {% macro parted_by(moment) -%}
     {{ return(adapter.dispatch('parted_by', 'tributary')(moment)) }}
 {%- endmacro %}
@@ -37,5 +38,13 @@
 {%- endmacro %}
 
 {% macro default__looked_up_by(columns) -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{% macro files_of(megabytes) -%}
+    {{ return(adapter.dispatch('files_of', 'tributary')(megabytes)) }}
+{%- endmacro %}
+
+{% macro default__files_of(megabytes) -%}
     {{ return(none) }}
 {%- endmacro %}

@@ -3,6 +3,8 @@
     incremental_strategy='change_set',
     change_set='int_touched_identifiers',
     change_key='birth',
+    cluster_by=looked_up_by(['birth']),
+    file_size=files_of(64),
     contract={'enforced': true}
 ) }}
 

@@ -2,6 +2,8 @@
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='edge_key',
+    cluster_by=looked_up_by(['edge_key']),
+    file_size=files_of(64),
     contract={'enforced': true}
 ) }}
 

@@ -1,5 +1,10 @@
 -- depends_on: {{ ref('blocked_values') }}
-{{ config(materialized='incremental', incremental_strategy='append') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    cluster_by=looked_up_by(['identifier_value']),
+    file_size=files_of(128)
+) }}
 
 with births as (
 

@@ -5,6 +5,7 @@
     merge_update_columns=['anchor_birth', 'visitor_birth', 'profile_id', 'session_id'],
     partition_by=parted_by('occurred_at'),
     cluster_by=looked_up_by(['visitor_birth', 'profile_id']),
+    file_size=files_of(128),
     contract={'enforced': true}
 ) }}
 -- depends_on: {{ ref('int_current_run') }}

@@ -5,6 +5,7 @@
     change_key='order_key',
     partition_by=parted_by('ordered_at'),
     cluster_by=looked_up_by(['order_key']),
+    file_size=files_of(64),
     contract={'enforced': true}
 ) }}
 -- Who owned what changes is written down before it does.

@@ -3,6 +3,9 @@
     incremental_strategy='change_set',
     change_set='int_changed_visitors',
     change_key='visitor_birth',
+    partition_by=parted_by('started_at'),
+    cluster_by=looked_up_by(['visitor_birth']),
+    file_size=files_of(64),
     contract={'enforced': true}
 ) }}
 

@@ -3,6 +3,8 @@
     incremental_strategy='change_set',
     change_set='int_changed_members',
     change_key='profile_id',
+    cluster_by=looked_up_by(['profile_id']),
+    file_size=files_of(64),
     contract={'enforced': true}
 ) }}
 

@@ -30,6 +30,7 @@ keep('{{ kept }}', model(dbtObj(spark.table), spark))
             {#- Worked out once: a MERGE asks its source more than once. -#}
             {%- do adapter.keep_rows(kept, query) -%}
         {%- endif -%}
+        {%- do spark_set_file_size() -%}
         {%- call statement('main') -%}
             {{ spark_change(target_relation, 'select * from ' ~ kept, columns) }}
         {%- endcall -%}

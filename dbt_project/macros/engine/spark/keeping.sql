@@ -25,3 +25,7 @@
 {% macro spark__looked_up_by(columns) -%}
     {{ return(columns) }}
 {%- endmacro %}
+
+{% macro spark__files_of(megabytes) -%}
+    {{ return(megabytes) }}
+{%- endmacro %}

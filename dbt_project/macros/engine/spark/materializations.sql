@@ -38,6 +38,7 @@
     {%- endif -%}
     {%- set in_the_way = former is not none and former.type == 'view' -%}
     {%- set made = make_temp_relation(target_relation, '__made').include(schema=true) if in_the_way else target_relation -%}
+    {%- do spark_set_file_size() -%}
     {%- call statement('main') -%}
         create or replace table {{ made }}
         using delta
@@ -61,18 +62,30 @@
     {{ 'cluster by (' ~ columns | join(', ') ~ ')' if columns }}
 {%- endmacro %}
 
-{#- Only a table whose columns have ids can lose one. A large table is written in few files, and what small
-    ones many refreshes have left is put together by the refresh that finds fifty of them. -#}
+{#- Only a table whose columns have ids can lose one. Where a model says how large its files are, it is
+    written in few, and what small ones many refreshes have left is put together by the refresh that finds
+    fifty of them. -#}
 {% macro spark_properties() -%}
     {%- set properties = [] -%}
     {%- if config.get('on_schema_change') == 'sync_all_columns' -%}
         {%- do properties.append("'delta.columnMapping.mode' = 'name'") -%}
     {%- endif -%}
-    {%- if config.get('cluster_by') -%}
+    {%- if config.get('file_size') -%}
         {%- do properties.append("'delta.autoOptimize.optimizeWrite' = 'true'") -%}
         {%- do properties.append("'delta.autoOptimize.autoCompact' = 'true'") -%}
     {%- endif -%}
     {{ 'tblproperties (' ~ properties | join(', ') ~ ')' if properties }}
+{%- endmacro %}
+
+
+{#- How large its writer and what puts small files together make the files of the model's table. Delta has them
+    from the session: a property `delta.targetFileSize` is known to Databricks alone, and refused elsewhere. -#}
+{% macro spark_set_file_size() -%}
+    {%- set megabytes = config.get('file_size') -%}
+    {%- if megabytes -%}
+        {%- do run_query('set spark.databricks.delta.optimizeWrite.binSize=' ~ megabytes ~ 'm') -%}
+        {%- do run_query('set spark.databricks.delta.autoCompact.maxFileSize=' ~ megabytes * 1024 * 1024) -%}
+    {%- endif -%}
 {%- endmacro %}
 
 
