@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cdp.identity.explaining import Evidence, evidence_of, explain
+from cdp.identity.explaining import explain
 from cdp.identity.looking_up import NeverSeen, NothingBuilt
+from cdp.identity.tied_by import Evidence, evidence_of
 from cdp.warehouse.runs import begin_run, finish_run, mark_stage, utc_now
 from cdp.warehouse.settings import load_settings
 from cdp.warehouse.store import Warehouse, open_warehouse
@@ -219,3 +220,47 @@ def test_the_evidence_of_an_identifier_is_the_strongest_edge_inside_its_profile(
     assert evidence_of(built, 6) == {6: told("f", 1), 7: told("f", 1)}
     built.insert("identity.fct_rejected_edges", [(1, 2, 1, "bad_value", "web", "a", utc_now())])
     assert evidence_of(built, 1)[1] == told("b", 1)
+
+
+def test_a_label_is_the_evidence_of_whom_it_ties_with_its_author_and_reason(
+    built: Warehouse,
+) -> None:
+    join(built, 10, 11)
+    assert evidence_of(built, 10) == {}
+    build(built, "second")
+    said = Evidence("label", None, NOON, label="1", author="ada", reason="why")
+    assert evidence_of(built, 10) == {10: said, 11: said}
+    # What a person says is stronger than what a row has told.
+    built.insert("identity.fct_identity_edges", [(10, 11, 10, "web", "k", NOON)])
+    assert evidence_of(built, 10) == {10: said, 11: said}
+
+
+def test_a_label_of_the_seed_is_evidence_that_tells_where_it_stands(built: Warehouse) -> None:
+    row = ("join", "email", "p10", "email", "p11")
+    names = "kind, left_type, left_value, right_type, right_value"
+    seeds = built.settings.config / "seeds"
+    seeds.mkdir()
+    (seeds / "identity_labels.csv").write_text(
+        f"{names.replace(' ', '')},author,reason\n{','.join(row)},bo,one household\n"
+    )
+    types = ", ".join(f"{name} VARCHAR" for name in names.split(", "))
+    built.execute(f"CREATE TABLE staging.identity_labels ({types})")
+    built.insert("staging.identity_labels", [row])
+    told = evidence_of(built, 10)[11]
+    assert (told.label, told.author, told.reason) == (
+        "identity_labels.csv:2",
+        "bo",
+        "one household",
+    )
+
+
+def test_the_evidence_of_whom_matching_ties_tells_how_likely_it_is(built: Warehouse) -> None:
+    built.execute(
+        "CREATE TABLE identity.int_match_edges (left_node BIGINT, right_node BIGINT, "
+        "weakness INTEGER, source VARCHAR, probability DOUBLE, is_in_force BOOLEAN)"
+    )
+    built.insert("identity.int_match_edges", [(10, 11, 1_000_003, "match:m", 0.97, True)])
+    likely = Evidence("match:m", None, None, probability=0.97)
+    assert evidence_of(built, 10) == {10: likely, 11: likely}
+    # A row that has told it needs no likelihood.
+    assert evidence_of(built, 1)[1].probability is None
