@@ -47,14 +47,17 @@ def show(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")] = False,
 ) -> None:
-    """Show a profile: its traits, its identifiers and what ties them together, its segments."""
+    """Show a profile: its traits, its identifiers and what ties them together, its segments.
+
+    A former id is that of the profile to which it belongs now."""
     settings = load_settings()
+    asked = profile_id
     with set_with(settings, "dim_profiles", role) as (reader, seen):
+        profile_id = _now(seen, asked)
         found = seen.one("SELECT * FROM dim_profiles WHERE profile_id = ?", [profile_id])
         if found is None:
             raise CommandFailed(
-                f"the published set has no profile {profile_id}; it may have been merged into "
-                "another one, which identity.fct_identity_changes records",
+                f"the published set has no profile {asked}, now or formerly; look at the number",
                 Exit.NOT_FOUND,
             )
         identifiers = _rows(
@@ -73,10 +76,13 @@ def show(
         )
     # Once the set is closed: where sets are schemas of the warehouse, that holds it too.
     evidence = _evidence(settings, profile_id, reader, asked_for=with_evidence)
+    if asked != profile_id:
+        err.print(f"{asked} is a former id, which belongs to profile {profile_id} now.")
     if as_json:
         answer(
             {
                 **found,
+                "former_id": None if asked == profile_id else asked,
                 "identifiers": None
                 if identifiers is None
                 else [
@@ -115,6 +121,22 @@ def show(
 def _rows(seen: RoleView, table: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]] | None:
     """The rows of a query on a table; None where the role's set does not have the table."""
     return seen.rows(sql, list(parameters)) if seen.has_table(table) else None
+
+
+def _now(seen: RoleView, profile_id: int) -> int:
+    """The profile that an id belongs to now; the id itself where the set does not tell."""
+    if not seen.has_table("dim_profile_ids"):
+        return profile_id
+    rows = seen.rows("SELECT profile_id FROM dim_profile_ids WHERE former_id = ?", [profile_id])
+    if not rows:
+        return profile_id
+    if rows[0][0] is None:
+        raise CommandFailed(
+            f"{profile_id} is a former id, and none of its identifiers is anybody's own now; "
+            "identity.fct_identity_changes records why",
+            Exit.NOT_FOUND,
+        )
+    return int(rows[0][0])
 
 
 def _evidence(
