@@ -4,7 +4,9 @@ Belongs here: reading the component of both, and telling the path that ties them
 parts them. Does not belong here: the search (`paths`), what ties one profile (`tied_by`), how it is
 shown (`cdp.commands.identity`).
 
-What is read is the component of both alone, however many others the warehouse has.
+What is read is the component of both alone, however many others the warehouse has. A blocked value
+may stand beside everybody: one between the two is found, a way over several of them is not looked
+for.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ _AS_A_PERSON_SAYS = -1
 
 Why = Literal["same_identifier", "tied", "left_out", "nothing", "elsewhere"]
 """What an explanation comes to: both are spellings of one identifier; a path ties them; every path
-has edges that were left out; no row ties them together; they are one profile, and no edge and no
-label says why."""
+has edges that were left out; no row ties them together, but for ways over several blocked values,
+which are not looked for; they are one profile, and no edge and no label says why."""
 
 
 @dataclass(frozen=True)

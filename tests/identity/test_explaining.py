@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cdp.commands.explaining import tell_explanation
 from cdp.identity.explaining import explain
 from cdp.identity.looking_up import NeverSeen, NothingBuilt
 from cdp.identity.tied_by import Evidence, evidence_of
@@ -154,6 +155,24 @@ def test_a_blocked_value_between_two_is_told_as_what_was_left_out(built: Warehou
     with_it = explain(built, "email:p8", "email:p9")
     assert (with_it.why, with_it.is_one_person) == ("left_out", False)
     assert (with_it.right.profile_id, with_it.right.is_blocked) == (None, True)
+
+
+def test_a_way_over_two_blocked_values_and_a_third_person_is_not_denied(
+    built: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built.insert("identity.int_identifier_values", [(12, "email", "p12", "p12", 12, True)])
+    # 8 and 10 stand beside one blocked value each, and 1 beside both.
+    for one, other, component in ((8, 9, 8), (1, 9, 1), (1, 12, 1), (10, 12, 10)):
+        told = ("web", f"k{one}", NOON)
+        built.insert("identity.fct_identity_edges", [(one, other, 10, *told)])
+        built.insert("identity.fct_rejected_edges", [(one, other, component, "blocked", *told)])
+    explanation = explain(built, "email:p8", "email:p10")
+    assert explanation.why == "nothing"
+    tell_explanation(explanation, as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "others that are somebody's own, or through one blocked value between two of them" in said
+    )
 
 
 def test_a_label_is_an_edge_for_the_runs_that_have_seen_it(built: Warehouse) -> None:
