@@ -21,7 +21,8 @@ _WORDS = {
     "same_identifier": "Both are spellings of the same identifier.",
     "tied": "This ties them together:",
     "left_out": "This ties them together, but what is marked was left out:",
-    "nothing": "No row ties them together, not even through others.",
+    "nothing": "No row ties them together, not even through others that are somebody's own, or "
+    "through one blocked value between two of them.",
     "elsewhere": "No row ties them together, and no label that is recorded or stands in the seed.",
 }
 

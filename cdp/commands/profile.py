@@ -6,6 +6,7 @@ belong here: what a profile is (the models), who may see which field (`cdp.wareh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ import typer
 from rich.text import Text
 
 from cdp.commands.looking import HELP_OF_ROLE, set_with, warehouse_at_rest
-from cdp.commands.terminal import CommandFailed, Exit, answer, cell, grid, out
+from cdp.commands.terminal import CommandFailed, Exit, answer, cell, err, grid, out
 from cdp.warehouse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -35,23 +36,28 @@ def show(
         typer.Option(help=f"{HELP_OF_ROLE} What that role may not see stays empty."),
     ] = None,
     with_evidence: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--evidence",
-            help="Also the strongest row that ties each identifier to the others: when, from which "
-            "source, which event. Read in the warehouse, so not while a run holds it.",
+            "--evidence/--no-evidence",
+            help="What ties each identifier to the others: the label of whoever says so, else the "
+            "strongest row, else what matching found. Shown without being asked for, unless a run "
+            "holds the warehouse, where it is read; `--evidence` waits five seconds for it, "
+            "`--no-evidence` leaves it out.",
         ),
-    ] = False,
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for machines.")] = False,
 ) -> None:
-    """Show a profile: its traits, its identifiers, its segments."""
+    """Show a profile: its traits, its identifiers and what ties them together, its segments.
+
+    A former id is that of the profile to which it belongs now."""
     settings = load_settings()
+    asked = profile_id
     with set_with(settings, "dim_profiles", role) as (reader, seen):
+        profile_id = _now(seen, asked)
         found = seen.one("SELECT * FROM dim_profiles WHERE profile_id = ?", [profile_id])
         if found is None:
             raise CommandFailed(
-                f"the published set has no profile {profile_id}; it may have been merged into "
-                "another one, which identity.fct_identity_changes records",
+                f"the published set has no profile {asked}, now or formerly; look at the number",
                 Exit.NOT_FOUND,
             )
         identifiers = _rows(
@@ -69,16 +75,19 @@ def show(
             profile_id,
         )
     # Once the set is closed: where sets are schemas of the warehouse, that holds it too.
-    evidence = _evidence(settings, profile_id, reader) if with_evidence else {}
+    evidence = _evidence(settings, profile_id, reader, asked_for=with_evidence)
+    if asked != profile_id:
+        err.print(f"{asked} is a former id, which belongs to profile {profile_id} now.")
     if as_json:
         answer(
             {
                 **found,
+                "former_id": None if asked == profile_id else asked,
                 "identifiers": None
                 if identifiers is None
                 else [
                     {"type": kind, "value": value}
-                    | ({"evidence": evidence.get(birth)} if with_evidence else {})
+                    | ({} if evidence is None else {"evidence": evidence.get(birth)})
                     for kind, value, birth in identifiers
                 ],
                 "segments": None
@@ -96,12 +105,11 @@ def show(
     if identifiers is None:
         out.print("identifiers: the role does not find them")
     else:
-        columns = ("first_occurred_at", "source", "event_id") if with_evidence else ()
-        heads = ("first at", "source", "event") if with_evidence else ()
+        heads = () if evidence is None else ("first at", "source", "event or label", "why")
         listed = grid("identifier", "value", *heads)
         for kind, value, birth in identifiers:
-            told = evidence.get(birth, {})
-            listed.add_row(cell(kind), cell(value), *(cell(told.get(name)) for name in columns))
+            told = () if evidence is None else _told(evidence.get(birth, {}))
+            listed.add_row(cell(kind), cell(value), *map(cell, told))
         out.print(listed)
     out.print()
     if segments is None:
@@ -115,14 +123,63 @@ def _rows(seen: RoleView, table: str, sql: str, *parameters: Any) -> list[tuple[
     return seen.rows(sql, list(parameters)) if seen.has_table(table) else None
 
 
-def _evidence(settings: Settings, profile_id: int, reader: str) -> dict[int, dict[str, Any]]:
-    """By birth, the strongest row that ties an identifier of a profile to the others, as far as the
-    role may see it."""
-    from cdp.config.roles import load_roles
-    from cdp.identity.explaining import evidence_of
+def _now(seen: RoleView, profile_id: int) -> int:
+    """The profile that an id belongs to now; the id itself where the set does not tell."""
+    if not seen.has_table("dim_profile_ids"):
+        return profile_id
+    rows = seen.rows("SELECT profile_id FROM dim_profile_ids WHERE former_id = ?", [profile_id])
+    if not rows:
+        return profile_id
+    if rows[0][0] is None:
+        raise CommandFailed(
+            f"{profile_id} is a former id, and none of its identifiers is anybody's own now; "
+            "identity.fct_identity_changes records why",
+            Exit.NOT_FOUND,
+        )
+    return int(rows[0][0])
 
+
+def _evidence(
+    settings: Settings, profile_id: int, reader: str, *, asked_for: bool | None
+) -> dict[int, dict[str, Any]] | None:
+    """By birth, what ties an identifier of a profile to the others, as far as the role may see it;
+    None where nobody wants to see it, or it was not asked for and the warehouse is not free."""
+    from cdp.config.roles import load_roles
+    from cdp.identity.tied_by import evidence_of
+
+    if asked_for is False:
+        return None
     role = load_roles(settings).get(reader)
-    with warehouse_at_rest(settings, 5) as warehouse:
-        found = evidence_of(warehouse, profile_id)
-    hidden = {} if role is not None and role.sees_class("identifier") else {"event_id": None}
+    try:
+        with warehouse_at_rest(settings, 5 if asked_for else 0) as warehouse:
+            found = evidence_of(warehouse, profile_id)
+    # Whoever reads sets alone may have no warehouse, or no rights to it.
+    except (CommandFailed, OSError) as error:
+        if asked_for:
+            raise
+        err.print(f"What ties the identifiers together is not shown: {error}", soft_wrap=True)
+        return None
+    hidden = {
+        name: None for name, kind in _CLASSES.items() if role is None or not role.sees_class(kind)
+    }
     return {birth: asdict(each) | hidden for birth, each in found.items()}
+
+
+_CLASSES = {"event_id": "identifier", "author": "name", "reason": "free_text"}
+"""The classes of personal data of what evidence tells."""
+
+
+def _told(evidence: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Evidence in the columns of a table."""
+    label, likely = evidence.get("label"), evidence.get("probability")
+    why = None
+    if label is not None:
+        why = ": ".join(each for each in (evidence["author"], evidence["reason"]) if each)
+    elif likely is not None:
+        why = f"likely one person by {likely:.3f}"
+    return (
+        evidence.get("first_occurred_at"),
+        evidence.get("source"),
+        evidence.get("event_id") if label is None else label,
+        why,
+    )

@@ -1,21 +1,23 @@
 """Why two identifiers are one person, or two.
 
 Belongs here: reading the component of both, and telling the path that ties them together, or what
-parts them. Does not belong here: the search (`paths`), how it is shown (`cdp.commands.identity`).
+parts them. Does not belong here: the search (`paths`), what ties one profile (`tied_by`), how it is
+shown (`cdp.commands.identity`).
 
-What is read is the component of both alone, however many others the warehouse has.
+What is read is the component of both alone, however many others the warehouse has. A blocked value
+may stand beside everybody: one between the two is found, a way over several of them is not looked
+for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Literal
 
 from cdp.identity.identifiers import Identifier, NoIdentifier
 from cdp.identity.label_record import recorded
-from cdp.identity.labels import in_force
+from cdp.identity.labels import Label, in_force
 from cdp.identity.looking_up import NeverSeen, Seen
 from cdp.identity.matching.evidence import SOURCE as LIKELY
 from cdp.identity.matching.evidence import Likeliness, of_accepted
@@ -35,8 +37,8 @@ _AS_A_PERSON_SAYS = -1
 
 Why = Literal["same_identifier", "tied", "left_out", "nothing", "elsewhere"]
 """What an explanation comes to: both are spellings of one identifier; a path ties them; every path
-has edges that were left out; no row ties them together; they are one profile, and no edge and no
-label says why."""
+has edges that were left out; no row ties them together, but for ways over several blocked values,
+which are not looked for; they are one profile, and no edge and no label says why."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,6 @@ class Explanation:
         return profile is not None and profile == self.right.profile_id
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The strongest edge that ties an identifier to others of its profile."""
-
-    source: str | None
-    event_id: str | None
-    first_occurred_at: datetime | None
-
-
 def explain(
     warehouse: Warehouse, left: str, right: str, declared_types: Iterable[str] = ()
 ) -> Explanation:
@@ -133,54 +126,6 @@ def explain(
     known = _known(warehouse, path or ())
     steps = _steps(path or (), one.birth, known, _evidence(warehouse, path or ()))
     return Explanation(one, other, why, steps, is_published)
-
-
-def evidence_of(warehouse: Warehouse, profile_id: int) -> dict[int, Evidence]:
-    """By birth, the strongest edge of each identifier of a profile to another one of it; an
-    identifier that stands alone, or is tied by a label alone, has none."""
-    likely = (
-        "UNION ALL SELECT left_node, right_node, weakness, source, NULL, NULL "
-        "FROM identity.int_match_edges WHERE is_in_force"
-        if _knows_likely(warehouse)
-        else ""
-    )
-    rows = warehouse.rows(
-        f"""
-        WITH members AS (
-            SELECT birth FROM identity.dim_identifiers WHERE profile_id = $profile
-        ),
-        known AS (
-            SELECT left_node, right_node, weakness, source, event_id, first_occurred_at
-            FROM identity.fct_identity_edges {likely}
-        ),
-        inside AS (
-            SELECT edges.left_node, edges.right_node, edges.weakness, edges.source, edges.event_id,
-                   edges.first_occurred_at
-            FROM known AS edges
-            INNER JOIN members AS elder ON edges.left_node = elder.birth
-            INNER JOIN members AS younger ON edges.right_node = younger.birth
-            LEFT JOIN identity.fct_rejected_edges AS rejected
-              ON edges.left_node = rejected.left_node AND edges.right_node = rejected.right_node
-            WHERE rejected.left_node IS NULL
-        ),
-        ends AS (
-            SELECT left_node AS birth, weakness, source, event_id, first_occurred_at FROM inside
-            UNION ALL
-            SELECT right_node AS birth, weakness, source, event_id, first_occurred_at FROM inside
-        ),
-        ranked AS (
-            SELECT birth, source, event_id, first_occurred_at,
-                   row_number() OVER (
-                       PARTITION BY birth
-                       ORDER BY weakness, first_occurred_at NULLS LAST, source, event_id
-                   ) AS nth
-            FROM ends
-        )
-        SELECT birth, source, event_id, first_occurred_at FROM ranked WHERE nth = 1
-        """,
-        {"profile": profile_id},
-    )
-    return {birth: Evidence(*evidence) for birth, *evidence in rows}
 
 
 def _member(warehouse: Warehouse, identifier: Identifier) -> Member:
@@ -254,14 +199,14 @@ def _edges(warehouse: Warehouse, one: Member, other: Member) -> Iterator[Edge]:
         yield edges[0]
 
 
-def _knows_likely(warehouse: Warehouse) -> bool:
+def knows_likely(warehouse: Warehouse) -> bool:
     """Whether a run has looked for likely people already; one of an earlier version has not."""
     return warehouse.has_table("identity", "int_match_edges")
 
 
 def _likely(warehouse: Warehouse, one: Member, other: Member) -> list[tuple[Any, ...]]:
     """The edges that matching has made, as rows of such."""
-    if not _knows_likely(warehouse):
+    if not knows_likely(warehouse):
         return []
     return warehouse.rows(
         "SELECT matches.left_node, matches.right_node, matches.weakness, matches.source, NULL, "
@@ -276,26 +221,35 @@ def _labels(
     warehouse: Warehouse, members: Sequence[Member], built_by: str | None
 ) -> Iterator[Edge]:
     """The joins that the run which built these tables has seen, as edges."""
+    births = {member.identifier: member.birth for member in members}
+    for left, right, label in joins_seen(warehouse, births, built_by):
+        yield Edge(
+            left,
+            right,
+            _AS_A_PERSON_SAYS,
+            LABEL,
+            label.origin or str(label.number),
+            label.recorded_at,
+        )
+
+
+def joins_seen(
+    warehouse: Warehouse, births: Mapping[Identifier, int], built_by: str | None
+) -> Iterator[tuple[int, int, Label]]:
+    """The labels that join two of some identifiers and that a run has seen, beside the births of
+    the two: those of the record in the order of their numbers, then those of the seed."""
     labels = recorded(warehouse)
     # The record may be of an earlier version, and no run begun since.
     add_missing_columns(warehouse)
     seen = warehouse.scalar(
         "SELECT max(label_high_water) FROM governance.runs WHERE run_id = ?", [built_by]
     )
-    births = {member.identifier: member.birth for member in members}
     standing = in_force(row for row in labels if row.number <= (seen or 0))
     of_the_seed = loaded(warehouse, seed_labels(warehouse.settings).labels)
     for label in (*standing, *of_the_seed):
         claim = label.claim
         if claim.kind == "join" and claim.right is not None and claim.ends <= births.keys():
-            yield Edge(
-                births[claim.left],
-                births[claim.right],
-                _AS_A_PERSON_SAYS,
-                LABEL,
-                label.origin or str(label.number),
-                label.recorded_at,
-            )
+            yield births[claim.left], births[claim.right], label
 
 
 def identities_built_by(warehouse: Warehouse) -> tuple[str | None, bool]:

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from cdp.identity.graph import Component, Edge, Identifier, Label, Name, Union
+from cdp.identity.limits import Held
 from cdp.identity.plausibility import Finding, sign_of, stars, thinned
 from cdp.identity.rules import Rules
 
@@ -183,7 +183,7 @@ def _solved(
     kept, left_out, findings = thinned(part, doubtful, firm, rules)
     rejected = [(edge, IMPLAUSIBLE) for edge in left_out]
     joined = labelled.copy()
-    held = _Held(part, touching, believed, rules)
+    held = Held(part, touching, believed, rules)
     held.begin(joined)
 
     # Ids that are one are put together before anything else is.
@@ -307,67 +307,3 @@ def _nobodys(component: Component, believed: Union, rules: Rules) -> set[int]:
         if allowed is not None and max(counted.values(), default=0) > allowed:
             found.add(node)
     return found
-
-
-class _Held:
-    """How many values of each limited type every set of identifiers holds."""
-
-    def __init__(
-        self, part: Component, touching: Iterable[Edge], believed: Union, rules: Rules
-    ) -> None:
-        self._identifiers = part.identifiers
-        self._believed = believed
-        self._rules = rules
-        self._held: dict[int, dict[str, set[int]]] = {}
-        self._since: dict[int, datetime] = {}
-        for edge in touching:
-            for node in (edge.left, edge.right):
-                one, at = believed.root(node), edge.first_occurred_at
-                if at is not None:
-                    self._since[one] = min(at, self._since.get(one, at))
-
-    def begin(self, joined: Union) -> None:
-        for node, identifier in self._identifiers.items():
-            rule = self._rules.of(identifier.type)
-            # What has no limit is not counted: a device may be one of thousands.
-            if rule.max_per_profile is not None or rule.do_not_merge:
-                held = self._held.setdefault(joined.root(node), {})
-                held.setdefault(identifier.type, set()).add(self._believed.root(node))
-
-    def broken(self, one: int, other: int) -> str | None:
-        """The rule that the two sets would break as one; None if they may be one."""
-        ours, theirs = self._held.get(one, {}), self._held.get(other, {})
-        for kind in sorted(ours.keys() & theirs.keys()):
-            together = ours[kind] | theirs[kind]
-            # What one set holds too many of already, because a person said so, is no reason to
-            # keep from it what adds none.
-            if len(together) == max(len(ours[kind]), len(theirs[kind])):
-                continue
-            rule = self._rules.of(kind)
-            if rule.do_not_merge:
-                return f"do_not_merge:{kind}"
-            limit = rule.max_per_profile
-            if limit is not None and self._most_within(together, rule.window) > limit:
-                return f"limit:{kind}"
-        return None
-
-    def _most_within(self, values: set[int], window: timedelta | None) -> int:
-        if window is None:
-            return len(values)
-        times = sorted(self._since[each] for each in values if each in self._since)
-        most = first = 0
-        for last, at in enumerate(times):
-            while at - times[first] >= window:
-                first += 1
-            most = max(most, last - first + 1)
-        # What tells no time may have been seen at any.
-        return most + len(values) - len(times)
-
-    def unite(self, one: int, other: int, root: int) -> None:
-        ours, theirs = self._held.pop(one, {}), self._held.pop(other, {})
-        if sum(map(len, ours.values())) < sum(map(len, theirs.values())):
-            ours, theirs = theirs, ours
-        for kind, values in theirs.items():
-            ours.setdefault(kind, set()).update(values)
-        if ours:
-            self._held[root] = ours

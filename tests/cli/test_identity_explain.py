@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from cdp.warehouse.readers import open_reader
 from cdp.warehouse.store import open_warehouse
 from tests.cli.command import cdp, complaint
 from tests.models.identity_cases import Case
@@ -84,7 +86,9 @@ def test_two_whom_nothing_ties_are_told_so(home: Path) -> None:
         )
     done = cdp(home, "identity", "explain", *(named(kind, value) for kind, value in rows))
     assert done.returncode == 0, done.stderr
-    assert "No row ties them together, not even through others." in done.stdout
+    assert "No row ties them together, not even through others that are somebody's own" in (
+        done.stdout
+    )
 
 
 def test_whom_nobody_has_seen_cannot_be_explained(home: Path) -> None:
@@ -112,8 +116,27 @@ def test_the_evidence_of_a_profile_is_told_as_its_reader_may_see_it(home: Path) 
     for each in analyst["identifiers"]:
         assert (each["value"], each["evidence"]["event_id"]) == (None, None)
         assert each["evidence"]["source"] == source
-    shown = cdp(home, "profile", "show", str(profile), "--evidence", "--role", "marketing").stdout
+    # Without being asked for, too.
+    shown = cdp(home, "profile", "show", str(profile), "--role", "marketing").stdout
     assert "first at" in shown
     assert event in shown
-    without = cdp(home, "profile", "show", str(profile), "--role", "marketing").stdout
-    assert event not in without
+    without = cdp(home, "profile", "show", str(profile), "--role", "marketing", "--no-evidence")
+    assert event not in without.stdout
+
+
+def test_evidence_is_left_out_where_a_run_holds_the_warehouse_and_is_said_to_be(
+    home: Path,
+) -> None:
+    settings = settings_of(home)
+    with open_reader(settings, "analyst") as reader:
+        (profile,) = reader.execute("SELECT min(profile_id) FROM dim_profiles").fetchall()[0]
+    with FileLock(settings.lock_file, timeout=0):
+        done = cdp(home, "profile", "show", str(profile), "--json")
+        assert done.returncode == 0, done.stderr
+        assert "What ties the identifiers together is not shown: the warehouse is held" in (
+            done.stderr
+        )
+        assert all("evidence" not in each for each in json.loads(done.stdout)["identifiers"])
+        refused = cdp(home, "profile", "show", str(profile), "--evidence")
+    assert refused.returncode == 4
+    assert "held by another run" in complaint(refused)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cdp.identity.explaining import Evidence, evidence_of, explain
+from cdp.commands.explaining import tell_explanation
+from cdp.identity.explaining import explain
 from cdp.identity.looking_up import NeverSeen, NothingBuilt
+from cdp.identity.tied_by import Evidence, evidence_of
 from cdp.warehouse.runs import begin_run, finish_run, mark_stage, utc_now
 from cdp.warehouse.settings import load_settings
 from cdp.warehouse.store import Warehouse, open_warehouse
@@ -155,6 +157,24 @@ def test_a_blocked_value_between_two_is_told_as_what_was_left_out(built: Warehou
     assert (with_it.right.profile_id, with_it.right.is_blocked) == (None, True)
 
 
+def test_a_way_over_two_blocked_values_and_a_third_person_is_not_denied(
+    built: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built.insert("identity.int_identifier_values", [(12, "email", "p12", "p12", 12, True)])
+    # 8 and 10 stand beside one blocked value each, and 1 beside both.
+    for one, other, component in ((8, 9, 8), (1, 9, 1), (1, 12, 1), (10, 12, 10)):
+        told = ("web", f"k{one}", NOON)
+        built.insert("identity.fct_identity_edges", [(one, other, 10, *told)])
+        built.insert("identity.fct_rejected_edges", [(one, other, component, "blocked", *told)])
+    explanation = explain(built, "email:p8", "email:p10")
+    assert explanation.why == "nothing"
+    tell_explanation(explanation, as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "others that are somebody's own, or through one blocked value between two of them" in said
+    )
+
+
 def test_a_label_is_an_edge_for_the_runs_that_have_seen_it(built: Warehouse) -> None:
     join(built, 10, 11)
     assert explain(built, "email:p10", "email:p11").why == "elsewhere"
@@ -219,3 +239,47 @@ def test_the_evidence_of_an_identifier_is_the_strongest_edge_inside_its_profile(
     assert evidence_of(built, 6) == {6: told("f", 1), 7: told("f", 1)}
     built.insert("identity.fct_rejected_edges", [(1, 2, 1, "bad_value", "web", "a", utc_now())])
     assert evidence_of(built, 1)[1] == told("b", 1)
+
+
+def test_a_label_is_the_evidence_of_whom_it_ties_with_its_author_and_reason(
+    built: Warehouse,
+) -> None:
+    join(built, 10, 11)
+    assert evidence_of(built, 10) == {}
+    build(built, "second")
+    said = Evidence("label", None, NOON, label="1", author="ada", reason="why")
+    assert evidence_of(built, 10) == {10: said, 11: said}
+    # What a person says is stronger than what a row has told.
+    built.insert("identity.fct_identity_edges", [(10, 11, 10, "web", "k", NOON)])
+    assert evidence_of(built, 10) == {10: said, 11: said}
+
+
+def test_a_label_of_the_seed_is_evidence_that_tells_where_it_stands(built: Warehouse) -> None:
+    row = ("join", "email", "p10", "email", "p11")
+    names = "kind, left_type, left_value, right_type, right_value"
+    seeds = built.settings.config / "seeds"
+    seeds.mkdir()
+    (seeds / "identity_labels.csv").write_text(
+        f"{names.replace(' ', '')},author,reason\n{','.join(row)},bo,one household\n"
+    )
+    types = ", ".join(f"{name} VARCHAR" for name in names.split(", "))
+    built.execute(f"CREATE TABLE staging.identity_labels ({types})")
+    built.insert("staging.identity_labels", [row])
+    told = evidence_of(built, 10)[11]
+    assert (told.label, told.author, told.reason) == (
+        "identity_labels.csv:2",
+        "bo",
+        "one household",
+    )
+
+
+def test_the_evidence_of_whom_matching_ties_tells_how_likely_it_is(built: Warehouse) -> None:
+    built.execute(
+        "CREATE TABLE identity.int_match_edges (left_node BIGINT, right_node BIGINT, "
+        "weakness INTEGER, source VARCHAR, probability DOUBLE, is_in_force BOOLEAN)"
+    )
+    built.insert("identity.int_match_edges", [(10, 11, 1_000_003, "match:m", 0.97, True)])
+    likely = Evidence("match:m", None, None, probability=0.97)
+    assert evidence_of(built, 10) == {10: likely, 11: likely}
+    # A row that has told it needs no likelihood.
+    assert evidence_of(built, 1)[1].probability is None

@@ -25,7 +25,14 @@ from cdp.warehouse.store import Warehouse, open_warehouse
 CANARY = "canary.anna.karenina@personal.example"
 """A text that stands in every column that is declared to hold personal data."""
 
-READ = ("dim_profiles", "dim_identifiers", "fct_events", "fct_orders", "fct_sessions")
+READ = (
+    "dim_profiles",
+    "dim_identifiers",
+    "dim_profile_ids",
+    "fct_events",
+    "fct_orders",
+    "fct_sessions",
+)
 
 SEGMENT_MODELS = {
     "version": 2,
