@@ -16,8 +16,9 @@ from cdp.identity.label_record import Said, record
 from cdp.identity.labels import Claim
 from cdp.warehouse.runs import STAGES
 from cdp.warehouse.store import open_warehouse
+from tests.models.current_rows import differences, told
 from tests.models.deployment import Deployment
-from tests.models.test_any_order_any_past import END, differences, told
+from tests.models.test_any_order_any_past import END
 from tests.models.told_events import deliver_events, identify
 
 pytestmark = pytest.mark.integration
