@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cdp.warehouse.engines import checking
 from cdp.warehouse.settings import Settings, load_settings
 from tests.engines.small_spark import SMALL
 
@@ -35,3 +36,10 @@ def spark(spark_settings: Settings) -> SparkSession:
     from cdp.warehouse.engines.spark_session import start_session
 
     return start_session(spark_settings)
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is looked at after the packages be looked at where they are not installed too."""
+    monkeypatch.setattr(checking, "distribution", lambda name: name)
+    monkeypatch.setattr(checking, "_seen", set())

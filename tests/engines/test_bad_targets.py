@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -21,9 +17,10 @@ from pydantic import ValidationError
 
 from cdp.commands.terminal import Exit, explain
 from cdp.warehouse.engines import checking
-from cdp.warehouse.engines.checking import BadTarget, check_target
+from cdp.warehouse.engines.checking import check_target
 from cdp.warehouse.settings import PROJECT_ROOT, Settings, load_settings
 from tests.cli.command import cdp, complaint
+from tests.engines.told_of_targets import BIGQUERY, ENGINES, told
 from tests.services.object_stores import Bucket
 from tests.services.ports import free_port
 
@@ -36,27 +33,10 @@ SNOWFLAKE = {
     "snowflake_warehouse": "TRIBUTARY_WH",
     "snowflake_database": "CDP",
 }
-BIGQUERY = {"target": "bigquery", "bigquery_project": "acme-cdp", "bigquery_location": "EU"}
 PHRASE = "correct horse battery"
-TAXONOMY = "projects/acme-cdp/locations/eu/taxonomies/7"
-ENGINES = "needs what `make engines` installs"
 
 
-@pytest.fixture(autouse=True)
-def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what is looked at after the packages be looked at where they are not installed too."""
-    monkeypatch.setattr(checking, "distribution", lambda name: name)
-    monkeypatch.setattr(checking, "_seen", set())
-
-
-def told(settings: Settings) -> str:
-    """What is said of a target that cannot work: one sentence."""
-    with pytest.raises(BadTarget) as caught:
-        check_target(settings)
-    said = str(caught.value)
-    assert "\n" not in said
-    assert len(said) < 500
-    return said
+pytestmark = pytest.mark.usefixtures("installed")
 
 
 # --- settings ------------------------------------------------------------------------------------
@@ -284,7 +264,7 @@ def test_a_catalogue_s_database_that_is_not_there_is_told_without_its_password(
 @pytest.mark.usefixtures("java")
 @pytest.mark.parametrize(
     "url",
-    ["jdbc:derby:;databaseName=/tmp/catalogue;create=true", "jdbc:other://nobody.invalid/x"],
+    ["jdbc:derby:;databaseName=catalogue;create=true", "jdbc:other://nobody.invalid/x"],
 )
 def test_a_catalogue_whose_server_cannot_be_told_is_left_to_spark(
     tmp_path: Path, jars: Path, url: str
@@ -498,130 +478,6 @@ def test_what_the_user_may_not_use_is_named(
     else:
         said = told(settings)
         assert f"{missing} (CDP_{missing.upper()}) names {SNOWFLAKE[missing]}" in said
-
-
-# --- BigQuery ------------------------------------------------------------------------------------
-
-
-class _Projects(BaseHTTPRequestHandler):
-    """The answer of BigQuery to a listing of datasets, of one project alone, and of Data Catalog to
-    one of tags, of one taxonomy alone."""
-
-    def do_GET(self) -> None:
-        known = f"/{TAXONOMY}/policyTags?" in self.path or "/projects/acme-cdp/data" in self.path
-        body = json.dumps({} if known else {"error": {"message": "secret words"}}).encode()
-        self.send_response(200 if known else 403)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def projects(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Projects)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
-    yield
-    server.shutdown()
-
-
-def of_bigquery(**changes: Any) -> Settings:
-    return load_settings(**{**BIGQUERY, **changes})
-
-
-@pytest.mark.usefixtures("projects")
-def test_a_project_that_answers_passes(gcs_account: Path) -> None:
-    pytest.importorskip("google.cloud.bigquery", reason=ENGINES)
-    check_target(of_bigquery(bigquery_keyfile=gcs_account))
-
-
-@pytest.mark.usefixtures("projects")
-def test_a_project_that_refuses_is_told_without_the_server_s_words(gcs_account: Path) -> None:
-    pytest.importorskip("google.cloud.bigquery", reason=ENGINES)
-    said = told(of_bigquery(bigquery_keyfile=gcs_account, bigquery_project="another-cdp"))
-    assert "refuses the project another-cdp" in said
-    assert "code 403" in said
-    assert "secret" not in said
-
-
-@pytest.mark.usefixtures("projects")
-def test_a_taxonomy_that_is_not_there_is_told_before_anything_is_built(
-    gcs_account: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("google.cloud.bigquery", reason=ENGINES)
-    from google.auth.credentials import AnonymousCredentials
-
-    from cdp.warehouse.engines import bigquery_rights
-
-    monkeypatch.setattr(bigquery_rights, "TAGS", os.environ["BIGQUERY_EMULATOR_HOST"])
-    # Those of a key file ask Google where they may be used from.
-    anonymous: Any = AnonymousCredentials
-    monkeypatch.setattr(checking, "google_credentials", lambda _: anonymous())
-    check_target(of_bigquery(bigquery_taxonomy=TAXONOMY))
-    said = told(of_bigquery(bigquery_taxonomy=TAXONOMY.replace("/7", "/8")))
-    assert "taxonomies/8 (the setting bigquery_taxonomy, CDP_BIGQUERY_TAXONOMY)" in said
-    assert "code 403" in said
-    assert "secret" not in said
-    monkeypatch.setattr(bigquery_rights, "TAGS", f"http://127.0.0.1:{free_port()}")
-    assert "cannot be asked for" in told(of_bigquery(bigquery_taxonomy=TAXONOMY.replace("7", "9")))
-
-
-def test_a_server_that_does_not_answer_is_told(
-    gcs_account: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("google.cloud.bigquery", reason=ENGINES)
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
-    assert "cannot be reached" in told(of_bigquery(bigquery_keyfile=gcs_account))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{}",
-        b"[]",
-        b"hunter2",
-        b'{"type": "service_account", "private_key": "hunter2"}',
-        b"\xff",
-    ],
-)
-def test_a_file_that_is_no_key_of_an_account_is_told_and_not_shown(
-    tmp_path: Path, content: bytes
-) -> None:
-    path = tmp_path / "key.json"
-    path.write_bytes(content)
-    said = told(of_bigquery(bigquery_keyfile=path))
-    assert "which is no key file of a service account" in said
-    assert "hunter2" not in said
-    path.unlink()
-    assert "which cannot be read" in told(of_bigquery(bigquery_keyfile=path))
-
-
-def test_members_of_a_role_that_there_is_not_are_told() -> None:
-    said = told(of_bigquery(bigquery_members={"analist": ["user:ada@example.com"]}))
-    assert "gives members to analist" in said
-    assert "allowed: analyst, marketing" in said
-
-
-def test_a_taxonomy_of_another_location_is_refused() -> None:
-    taxonomy = "projects/acme-cdp/locations/us/taxonomies/7"
-    with pytest.raises(ValidationError, match="expected a taxonomy in EU"):
-        of_bigquery(bigquery_taxonomy=taxonomy)
-    assert of_bigquery(bigquery_taxonomy=taxonomy, bigquery_location="US")
-
-
-def test_no_credentials_at_all_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
-    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
-    assert "finds no credentials; set bigquery_keyfile" in told(of_bigquery())
-
-
-# --- commands ------------------------------------------------------------------------------------
 
 
 def without_credentials(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
